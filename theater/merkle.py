@@ -1,0 +1,298 @@
+"""Merkle trees: one hash stands for a whole log, and short proofs show what is in it (RFC 9162 section 2.1).
+
+A leaf is `SHA-256(0x00 ‖ entry)`, a node `SHA-256(0x01 ‖ left ‖ right)`, the root of no entries `SHA-256()`.
+A tree of n leaves splits at the largest power of two below n. RFC 6962 and C2SP's logs hash the same.
+
+`Frontier` grows a log and knows its root; `Tree` holds a whole log and proves; to verify takes neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from theater.errors import MalformedError, ProofError
+
+HASH_BYTES = 32
+EMPTY_ROOT = sha256().digest()
+
+
+@dataclass(frozen=True, slots=True)
+class InclusionProof:
+    """Shows that a leaf is at `index` (from 0) in a tree of `size` leaves.
+
+    A root does not say how many leaves are under it: take `size`, like the root, from a signed checkpoint.
+    """
+
+    index: int
+    size: int
+    path: tuple[bytes, ...]  # siblings, from the leaf up (RFC 9162 section 2.1.3)
+
+    def __post_init__(self) -> None:
+        _hashes("inclusion proof", self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsistencyProof:
+    """Shows that a tree of `size` leaves begins with the `old` leaves of an earlier one."""
+
+    old: int
+    size: int
+    path: tuple[bytes, ...]  # in the order of RFC 9162 section 2.1.4
+
+    def __post_init__(self) -> None:
+        _hashes("consistency proof", self.path)
+
+
+def leaf_hash(entry: bytes) -> bytes:
+    return sha256(b"\x00" + entry).digest()
+
+
+def node_hash(left: bytes, right: bytes) -> bytes:
+    return sha256(b"\x01" + left + right).digest()
+
+
+def root_of(leaves: Iterable[bytes]) -> bytes:
+    """The root over these entries (RFC 9162 section 2.1.1), 32 bytes."""
+    frontier = Frontier()
+    for entry in leaves:
+        frontier.append(leaf_hash(entry))
+    return frontier.root()
+
+
+def prove_inclusion(leaves: Sequence[bytes], index: int) -> InclusionProof:
+    """Prove that the entry at `index` is in the log of these entries."""
+    return Tree(map(leaf_hash, leaves)).prove_inclusion(index)
+
+
+def prove_consistency(leaves: Sequence[bytes], old: int) -> ConsistencyProof:
+    """Prove that the log of these entries begins with its first `old` entries."""
+    return Tree(map(leaf_hash, leaves)).prove_consistency(old)
+
+
+def verify_inclusion(proof: InclusionProof, *, leaf: bytes, root: bytes) -> None:
+    """Verify that the entry `leaf` is where `proof` says, under `root`.
+
+    Raises:
+        ProofError: the proof does not lead from this entry to this root.
+    """
+    verify_leaf_inclusion(proof, leaf=leaf_hash(leaf), root=root)
+
+
+def verify_leaf_inclusion(proof: InclusionProof, *, leaf: bytes, root: bytes) -> None:
+    """Verify the same of an entry of which only the leaf hash, 32 bytes, is at hand.
+
+    Raises:
+        ProofError: the proof does not lead from this leaf to this root.
+    """
+    if not 0 <= proof.index < proof.size:
+        raise ProofError("inclusion proof: index", expected=f"0 to {proof.size - 1}", found=proof.index)
+    sides = _sides(proof.index, proof.size - 1)
+    _match("inclusion proof: hashes", expected=len(sides), found=len(proof.path))
+    found = leaf
+    for is_left, sibling in zip(sides, proof.path, strict=True):
+        found = node_hash(sibling, found) if is_left else node_hash(found, sibling)
+    _match("inclusion proof: root", expected=root.hex(), found=found.hex())
+
+
+def verify_consistency(proof: ConsistencyProof, *, old_root: bytes, root: bytes) -> None:
+    """Verify that the log under `root` begins with the whole log under `old_root`.
+
+    Raises:
+        ProofError: the proof does not lead to both roots.
+    """
+    if not 0 <= proof.old <= proof.size:
+        raise ProofError("consistency proof: old size", expected=f"0 to {proof.size}", found=proof.old)
+    if proof.old in (0, proof.size):
+        same = root if proof.old else EMPTY_ROOT
+        _match("consistency proof: hashes", expected=0, found=len(proof.path))
+        _match("consistency proof: old root", expected=same.hex(), found=old_root.hex())
+    else:
+        _verify_growth(proof, old_root=old_root, root=root)
+
+
+def _verify_growth(proof: ConsistencyProof, *, old_root: bytes, root: bytes) -> None:
+    """RFC 9162 section 2.1.4.2: the path leads from a node both trees have to the root of each."""
+    full = _trailing_zeros(proof.old)  # the height of the last whole subtree of the old tree
+    sides = _sides((proof.old - 1) >> full, (proof.size - 1) >> full)
+    is_whole = proof.old == 1 << full  # then that subtree is the old tree, and its root is known
+    path = (old_root, *proof.path) if is_whole else proof.path
+    _match("consistency proof: hashes", expected=len(sides) + (not is_whole), found=len(proof.path))
+    found_old = found = path[0]
+    for is_left, sibling in zip(sides, path[1:], strict=True):
+        if is_left:
+            found_old = node_hash(sibling, found_old)
+        found = node_hash(sibling, found) if is_left else node_hash(found, sibling)
+    _match("consistency proof: old root", expected=old_root.hex(), found=found_old.hex())
+    _match("consistency proof: root", expected=root.hex(), found=found.hex())
+
+
+class Frontier:
+    """A growing log, as the roots of its whole subtrees: 32 bytes for each bit set in its size."""
+
+    __slots__ = ("_size", "_subtrees")
+
+    def __init__(self, size: int = 0, hashes: Iterable[bytes] = ()) -> None:
+        """Go on from a log of `size` leaves with these `hashes`, the largest subtree first.
+
+        Raises:
+            MalformedError: not one hash of 32 bytes for each bit set in the size.
+        """
+        self._size = size
+        self._subtrees = list(hashes)
+        _hashes("Merkle frontier", self._subtrees)
+        if size < 0 or len(self._subtrees) != size.bit_count():
+            raise MalformedError("Merkle frontier", (size, self._subtrees), why="a hash for each bit of size")
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    @property
+    def hashes(self) -> tuple[bytes, ...]:
+        """The roots of the whole subtrees, the largest first."""
+        return tuple(self._subtrees)
+
+    def append(self, leaf: bytes) -> None:
+        """Add the entry with this leaf hash, 32 bytes."""
+        size = self._size
+        self._size = size + 1
+        subtrees = self._subtrees
+        while size & 1:
+            leaf = sha256(b"\x01" + subtrees.pop() + leaf).digest()
+            size >>= 1
+        subtrees.append(leaf)
+
+    def root(self) -> bytes:
+        """The root over everything so far, 32 bytes; costs a hash for each whole subtree."""
+        if not self._subtrees:
+            return EMPTY_ROOT
+        root = self._subtrees[-1]
+        for subtree in self._subtrees[-2::-1]:
+            root = node_hash(subtree, root)
+        return root
+
+
+class Tree:
+    """A whole log by its leaf hashes; made once, then each root and proof of any size costs O(log n) hashes.
+
+    A million leaves take 64 MB: at each height, the roots of the whole subtrees side by side.
+    """
+
+    __slots__ = ("_heights", "_size")
+
+    def __init__(self, leaves: Iterable[bytes]) -> None:
+        """Take the leaf hashes, 32 bytes each, in their order in the log."""
+        row = b"".join(leaves)
+        self._size = len(row) // HASH_BYTES
+        self._heights = [row]
+        while len(row) >= 2 * HASH_BYTES:
+            pairs = range(0, len(row) - HASH_BYTES, 2 * HASH_BYTES)
+            row = b"".join([sha256(b"\x01" + row[pair : pair + 2 * HASH_BYTES]).digest() for pair in pairs])
+            self._heights.append(row)
+
+    @property
+    def size(self) -> int:
+        return self._size
+
+    def root(self, size: int | None = None) -> bytes:
+        """The root over the first `size` leaves, by default over all.
+
+        Raises:
+            IndexError: the log has fewer.
+        """
+        size = self._within(size)
+        return self._root_of(0, size) if size else EMPTY_ROOT
+
+    def prove_inclusion(self, index: int, *, size: int | None = None) -> InclusionProof:
+        """Prove the leaf at `index` in the log's first `size` leaves, by default all.
+
+        Raises:
+            IndexError: no such leaf there.
+        """
+        size = self._within(size)
+        if not 0 <= index < size:
+            raise IndexError(f"no leaf {index} in a log of {size}")
+        path: list[bytes] = []
+        first, last = 0, size
+        while last - first > 1:
+            split = first + _split(last - first)
+            if index < split:
+                path.append(self._root_of(split, last))
+                last = split
+            else:
+                path.append(self._root_of(first, split))
+                first = split
+        return InclusionProof(index, size, tuple(reversed(path)))
+
+    def prove_consistency(self, old: int, *, size: int | None = None) -> ConsistencyProof:
+        """Prove that the log's first `size` leaves, by default all, begin with its first `old` ones.
+
+        Raises:
+            IndexError: the log has fewer.
+        """
+        size = self._within(size)
+        if not 0 <= old <= size:
+            raise IndexError(f"no first {old} leaves in a log of {size}")
+        path: list[bytes] = []
+        first, last = 0, size if old else 0
+        while old != last:
+            split = first + _split(last - first)
+            if old <= split:
+                path.append(self._root_of(split, last))
+                last = split
+            else:
+                path.append(self._root_of(first, split))
+                first = split
+        if first:  # else the old tree is a whole subtree, and whoever verifies knows its root
+            path.append(self._root_of(first, last))
+        return ConsistencyProof(old, size, tuple(reversed(path)))
+
+    def _within(self, size: int | None) -> int:
+        if size is None:
+            return self._size
+        if not 0 <= size <= self._size:
+            raise IndexError(f"no first {size} leaves in a log of {self._size}")
+        return size
+
+    def _root_of(self, first: int, last: int) -> bytes:
+        """The root over these leaves; `first` is a multiple of the largest power of two that fits."""
+        height = (last - first).bit_length() - 1
+        whole = 1 << height
+        start = (first >> height) * HASH_BYTES
+        left = self._heights[height][start : start + HASH_BYTES]
+        return left if last - first == whole else node_hash(left, self._root_of(first + whole, last))
+
+
+def _sides(place: int, last: int) -> list[bool]:
+    """On the way up from node `place` of a row that ends with node `last`: is each sibling on the left?
+
+    Where a row's last node has no sibling it goes up as it is, so that row adds nothing.
+    """
+    sides: list[bool] = []
+    while last:
+        if place & 1 or place < last:
+            sides.append(bool(place & 1))
+        place >>= 1
+        last >>= 1
+    return sides
+
+
+def _hashes(what: str, hashes: Sequence[bytes]) -> None:
+    if any(len(found) != HASH_BYTES for found in hashes):
+        raise MalformedError(what, hashes, why="hashes of 32 bytes")
+
+
+def _match(where: str, *, expected: object, found: object) -> None:
+    if expected != found:
+        raise ProofError(where, expected=expected, found=found)
+
+
+def _split(size: int) -> int:
+    """The largest power of two below `size` (2 or more)."""
+    return 1 << ((size - 1).bit_length() - 1)
+
+
+def _trailing_zeros(number: int) -> int:
+    return (number & -number).bit_length() - 1
