@@ -1,0 +1,62 @@
+"""The heading of an event's bytes: whose it is, its number in that chain, and its time.
+
+An event is the MessagePack array `[1, actor, seq, parent, time, …]`: the bytes `97 01 c4 10`, the 16 of the
+actor's id, seq, `c0` or `c4 20` and the 32 of the parent's hash, time; integers in their shortest form. A
+journal finds its events by these alone and leaves the rest, verification included, to `theater.event`.
+"""
+
+from __future__ import annotations
+
+from theater.errors import MalformedError
+
+ACTOR_BYTES = 16
+_START = b"\x97\x01\xc4\x10"
+_SEQ = len(_START) + ACTOR_BYTES
+_NO_PARENT = 0xC0
+_PARENT = b"\xc4\x20"
+_PARENT_BYTES = 34
+_SMALL = 0x80  # an integer below this is its own byte
+_WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
+
+
+def heading(data: bytes) -> tuple[bytes, int]:
+    """Read actor and seq of an event.
+
+    Raises:
+        MalformedError: the bytes do not begin as an event does.
+    """
+    if data[: len(_START)] != _START or len(data) <= _SEQ:
+        raise _malformed(data)
+    seq = data[_SEQ]
+    if seq >= _SMALL:
+        seq, _ = _unsigned(data, _SEQ)
+    return data[len(_START) : _SEQ], seq
+
+
+def time_of(data: bytes) -> int:
+    """Read the time of an event, nanoseconds since 1970 UTC.
+
+    Raises:
+        MalformedError: the bytes do not begin as an event does.
+    """
+    heading(data)
+    _, parent = _unsigned(data, _SEQ)
+    if data[parent : parent + 1] != bytes([_NO_PARENT]) and data[parent : parent + 2] != _PARENT:
+        raise _malformed(data)
+    after = parent + (1 if data[parent] == _NO_PARENT else _PARENT_BYTES)
+    return _unsigned(data, after)[0]
+
+
+def _unsigned(data: bytes, at: int) -> tuple[int, int]:
+    """Read the integer at `at`; returns it and where it ends."""
+    first = data[at] if at < len(data) else _NO_PARENT
+    if first < _SMALL:
+        return first, at + 1
+    end = at + 1 + _WIDTHS.get(first, len(data))
+    if end > len(data):
+        raise _malformed(data)
+    return int.from_bytes(data[at + 1 : end], "big"), end
+
+
+def _malformed(data: bytes) -> MalformedError:
+    return MalformedError("event", data, why="an event begins with [1, actor, seq, parent, time]")

@@ -1,0 +1,234 @@
+"""The journal in memory: the newest events of all chains together, and every content a store keeps.
+
+`append` is the hottest call of a theater, so all work that only a looker needs waits for one: the index of
+events by chain is made when an event is asked for, the Merkle tree when a checkpoint is, or when leaves pile up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from array import array
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from hashlib import sha256
+from itertools import islice
+from typing import TypeVar
+
+from theater.checkpoint import Checkpoint, Note
+from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
+from theater.journal.heading import heading, time_of
+from theater.keys import SigningKey, VerifyKey
+from theater.merkle import Frontier
+
+T = TypeVar("T")
+_FOLD = 1024  # leaves hashed at once: half a millisecond
+
+
+class MemoryJournal:
+    """Keeps the newest `keep` events; one that fell out stays under the root, and is a `HistoryCutError`."""
+
+    durable = False
+    full = False
+    failed: BaseException | None = None
+
+    def __init__(
+        self, *, keep: int = 100_000, key: SigningKey | None = None, origin: str | None = None
+    ) -> None:
+        """Keep at least one event; `key` and `origin` are made anew unless given."""
+        if keep < 1:
+            raise SetupError(f"keep={keep}: a journal keeps at least 1 event")
+        self.origin = origin or f"theater/{secrets.token_hex(16)}"
+        self.keep = keep
+        self.size = 0
+        self.on_failure: Callable[[BaseException], None] | None = None
+        self.on_room: Callable[[], None] | None = None
+        self._key = key or SigningKey.generate()
+        self._events: deque[bytes] = deque(maxlen=keep)
+        self._leaves: deque[bytes] = deque()
+        self._most_leaves = keep + _FOLD
+        self._frontier = Frontier()
+        self._contents = _Contents()
+        self._index = _Index()
+
+    @property
+    def key(self) -> VerifyKey:
+        return self._key.public
+
+    @property
+    def last_time(self) -> int:
+        return time_of(self._events[-1]) if self._events else 0
+
+    @property
+    def committed(self) -> int:
+        return self.size
+
+    def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
+        del actor, seq  # they stand in `data`, and are read there when somebody looks
+        self._events.append(data)
+        leaves = self._leaves
+        leaves.append(leaf)
+        self.size = size = self.size + 1
+        if len(leaves) > self._most_leaves:
+            self._fold(_FOLD)
+        contents = self._contents
+        if blobs:
+            contents.outline(size - 1, blobs)
+        if contents.outlined:
+            contents.drop(before=size - self.keep)
+
+    def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
+        self._contents.put(digest, content, kept=kept)
+
+    def holds(self, digest: bytes) -> bool:
+        return digest in self._contents.held
+
+    def size_of(self, digest: bytes) -> int | None:
+        content = self._contents.held.get(digest)
+        return None if content is None else len(content)
+
+    def read(self, digest: bytes) -> bytes:
+        content = self._contents.held.get(digest)
+        if content is None:
+            raise ContentNotFoundError(f"sha256:{digest.hex()} is not in this journal")
+        return content
+
+    def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
+        return self.read(digest)[offset : offset + length]
+
+    def forget(self, digest: bytes) -> None:
+        self._contents.held.pop(digest, None)
+
+    def ingest(self) -> MemoryIngest:
+        return MemoryIngest(self._contents)
+
+    def then(self, future: asyncio.Future[T], result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def flushed(self) -> None:
+        return None
+
+    def event(self, actor: bytes, seq: int) -> bytes:
+        oldest = self.size - len(self._events)
+        self._index.follow(self._events, oldest)
+        number = self._index.number(actor, seq)
+        if number is None or number < oldest:
+            raise HistoryCutError(
+                f"event {seq} of {actor.hex()} is no longer here: the journal in memory keeps the newest"
+                f" {self.keep} events of all actors; the option keep=... keeps more, a folder keeps all"
+            )
+        return self._events[number - oldest]
+
+    def first(self, actor: bytes) -> int:
+        oldest = self.size - len(self._events)
+        self._index.follow(self._events, oldest)
+        return self._index.first(actor, oldest)
+
+    def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
+        return {}
+
+    def checkpoint(self) -> Note:
+        self._fold(len(self._leaves))
+        return Checkpoint(self.origin, self._frontier.size, self._frontier.root()).sign(self._key)
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close: what was kept can still be looked at."""
+
+    def _fold(self, count: int) -> None:
+        append, take = self._frontier.append, self._leaves.popleft
+        for _ in range(count):
+            append(take())
+
+
+class MemoryIngest:
+    """Content on its way into memory."""
+
+    def __init__(self, contents: _Contents) -> None:
+        self._contents = contents
+        self._chunks: list[bytes] = []
+
+    def write(self, chunk: bytes) -> None:
+        self._chunks.append(bytes(chunk))
+
+    def publish(self) -> tuple[bytes, int]:
+        content = b"".join(self._chunks)
+        digest = sha256(content).digest()
+        self._contents.put(digest, content, kept=True)
+        self._chunks = []
+        return digest, len(content)
+
+    def abort(self) -> None:
+        self._chunks = []
+
+
+class _Contents:
+    """Blobs by digest; one that no store keeps goes with the last kept event it was outlined from."""
+
+    __slots__ = ("_kept", "_uses", "held", "outlined")
+
+    def __init__(self) -> None:
+        self.held: dict[bytes, bytes] = {}
+        self.outlined: deque[tuple[int, Sequence[bytes]]] = deque()  # number of an event, its digests
+        self._uses: dict[bytes, int] = {}
+        self._kept: set[bytes] = set()
+
+    def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
+        self.held.setdefault(digest, content)
+        if kept:
+            self._kept.add(digest)
+
+    def outline(self, number: int, digests: Sequence[bytes]) -> None:
+        self.outlined.append((number, tuple(digests)))
+        for digest in digests:
+            self._uses[digest] = self._uses.get(digest, 0) + 1
+
+    def drop(self, *, before: int) -> None:
+        while self.outlined and self.outlined[0][0] < before:
+            for digest in self.outlined.popleft()[1]:
+                self._release(digest)
+
+    def _release(self, digest: bytes) -> None:
+        left = self._uses.pop(digest) - 1
+        if left:
+            self._uses[digest] = left
+        elif digest not in self._kept:
+            self.held.pop(digest, None)
+
+
+class _Index:
+    """Where in the log each chain's events are; brought up to date only when somebody looks."""
+
+    __slots__ = ("_chains", "_made_at", "_next")
+
+    def __init__(self) -> None:
+        self._chains: dict[bytes, tuple[int, array[int]]] = {}  # actor: first seq, numbers in the log
+        self._made_at = 0
+        self._next = 0
+
+    def follow(self, events: deque[bytes], oldest: int) -> None:
+        """Take in what was appended since the last look; `oldest` is the number of the first kept event."""
+        if oldest - self._made_at > len(events):  # a whole log later, most of the index names dropped events
+            self._chains.clear()
+            self._made_at = self._next = oldest
+        start = max(self._next, oldest)
+        for number, data in enumerate(islice(events, start - oldest, None), start):
+            actor, seq = heading(data)
+            chain = self._chains.get(actor)
+            if chain is None or seq != chain[0] + len(chain[1]):
+                chain = self._chains[actor] = seq, array("Q")
+            chain[1].append(number)
+        self._next = oldest + len(events)
+
+    def number(self, actor: bytes, seq: int) -> int | None:
+        first, numbers = self._chains.get(actor, (0, ()))
+        return numbers[seq - first] if 0 <= seq - first < len(numbers) else None
+
+    def first(self, actor: bytes, oldest: int) -> int:
+        first, numbers = self._chains.get(actor, (0, ()))
+        dropped = bisect_left(numbers, oldest)
+        return first + dropped if dropped < len(numbers) else self._next
