@@ -1,9 +1,9 @@
 """The canonical codec: plain values to bytes, and back only if the bytes are the one way to write the value.
 
 MessagePack (https://msgpack.org) leaves a writer choices: long and short integers, any order of keys. Here
-there are none: `decode` takes bytes `b` only if `encode(decode(b)) == b`. How each value is written, extensions
-included, stands in `theater/plain.py`. A value too large to stand in an event is kept as a blob under its own
-hash and leaves an `Outlined` in its place: `outline`, and `inline` to undo it.
+there are none: `decode` takes bytes `b` only if `encode(decode(b)) == b`. How each value is written stands in
+`theater/plain.py`, extensions included. A value too large to stand in an event is kept as a blob under its
+own hash and leaves an `Outlined` in its place: `outline`, and `inline` to undo it.
 """
 
 from __future__ import annotations

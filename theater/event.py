@@ -8,7 +8,7 @@ An event is the canonical MessagePack array `[1, actor, seq, parent, time, kind,
     time    int, nanoseconds since 1970 UTC, at most 2^63-1
     kind    text, one of `KINDS`
     body    map with text keys; what stands in it depends on the kind
-of at most 65,535 bytes, the size of an entry in C2SP tiles. Its hash is SHA-256(0x00 ‖ bytes), which links the
+of at most 65,535 bytes, the size of an entry in C2SP tiles. Its hash is SHA-256(0x00 ‖ bytes): it links the
 chain and is the RFC 6962 leaf at once. A removed event leaves the array `[actor, seq, hash]`, its stub.
 """
 
@@ -114,7 +114,7 @@ class Stub(msgspec.Struct, frozen=True):
         return pack([self.actor, self.seq, self.hash])
 
 
-def event_bytes(
+def event_bytes(  # noqa: PLR0917 - the order is that of the bytes
     actor: bytes, seq: int, parent: bytes | None, time: int, kind: str, prepared_body: object
 ) -> bytes:
     """Write an event; the body comes from `prepare`, or is built in the same order.
