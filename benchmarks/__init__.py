@@ -1,0 +1,1 @@
+"""How fast Theater is, beside the bare limits and beside peers: `python -m benchmarks`."""
