@@ -61,7 +61,7 @@ def test_signatures_are_those_of_the_standard(name: str) -> None:
     seed, public, message, signature = VECTORS[name]
     key = SigningKey.from_seed(bytes.fromhex(seed))
 
-    assert key.public.raw.hex() == public
+    assert key.public.data.hex() == public
     assert key.sign(message).hex() == signature
     key.public.verify(bytes.fromhex(signature), message)
 
@@ -117,10 +117,10 @@ def test_a_key_that_is_no_point_verifies_nothing() -> None:
 
 def test_a_public_key_and_its_text_are_read_back() -> None:
     assert VerifyKey.parse(str(KEY.public)) == KEY.public
-    assert VerifyKey(KEY.public.raw) == KEY.public
-    assert hash(VerifyKey(KEY.public.raw)) == hash(KEY.public)
+    assert VerifyKey(KEY.public.data) == KEY.public
+    assert hash(VerifyKey(KEY.public.data)) == hash(KEY.public)
     assert SigningKey.generate().public != KEY.public
-    assert repr(KEY.public) == f"VerifyKey({KEY.public.raw.hex()})"
+    assert repr(KEY.public) == f"VerifyKey({KEY.public.data.hex()})"
 
 
 @pytest.mark.parametrize("text", ["", "00" * 31, str(KEY.public).upper(), str(KEY.public) + "\n", None])

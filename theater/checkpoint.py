@@ -134,12 +134,12 @@ class Note:
 
 def key_id(name: str, key: VerifyKey) -> bytes:
     """The 4 bytes that say which key a signature line is by (C2SP signed-note, Ed25519)."""
-    return sha256(name.encode() + b"\n" + _ED25519 + key.raw).digest()[:_KEY_ID_BYTES]
+    return sha256(name.encode() + b"\n" + _ED25519 + key.data).digest()[:_KEY_ID_BYTES]
 
 
 def verifier_key(name: str, key: VerifyKey) -> str:
     """The public key in the one-line form that Go's `note` package and witnesses take."""
-    return f"{name}+{key_id(name, key).hex()}+{b64encode(_ED25519 + key.raw).decode()}"
+    return f"{name}+{key_id(name, key).hex()}+{b64encode(_ED25519 + key.data).decode()}"
 
 
 def parse_verifier_key(text: str) -> tuple[str, VerifyKey]:

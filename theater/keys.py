@@ -31,12 +31,12 @@ _SMALL_ORDER = frozenset(
 class VerifyKey:
     """A public key; equal keys are equal bytes."""
 
-    raw: bytes  # 32 bytes, as RFC 8032 section 5.1.2 encodes a point
+    data: bytes  # 32 bytes, as RFC 8032 section 5.1.2 encodes a point
     _key: Ed25519PublicKey = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        _refuse_weak(self.raw)
-        object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.raw))
+        _refuse_weak(self.data)
+        object.__setattr__(self, "_key", Ed25519PublicKey.from_public_bytes(self.data))
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -61,7 +61,7 @@ class VerifyKey:
             raise SignatureError(f"signature by {self}", expected="of these bytes", found="not") from None
 
     def __str__(self) -> str:
-        return self.raw.hex()
+        return self.data.hex()
 
     def __repr__(self) -> str:
         return f"VerifyKey({self})"
