@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
-from msgpack import ExtType, Packer, Unpacker, unpackb
+from msgpack import ExtType, OutOfData, Packer, Unpacker, unpackb
 
 from theater import plain
 from theater.content import ContentRef
@@ -47,6 +47,7 @@ _QUICK = 4096  # bytes; what is longer takes the careful way
 _HEADERS = (*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0))
 _NO_HEADERS = bytes(set(range(256)) - set(_HEADERS))  # bytes that begin no array, map or extension
 _FLOAT = 0xCB
+_EXPECTED = "canonical MessagePack value"
 
 
 class _CarefulError(Exception):
@@ -56,14 +57,14 @@ class _CarefulError(Exception):
 def decode(data: bytes, *, limit: int = LIMIT, depth: int = DEPTH) -> Any:
     """Read the value of canonical bytes, at most `limit` of them, at most `depth` containers deep.
 
-    Declared lengths are believed only as far as there are bytes to fill them: memory stays within about a
-    hundred times the input.
+    Declared lengths are believed only as far as there are bytes to fill them: memory stays within about 150
+    times the input.
 
     Raises:
         MalformedError: the bytes are anything else.
     """
     if type(data) is not bytes:
-        raise MalformedError("canonical MessagePack", data, why="not bytes")
+        raise MalformedError(_EXPECTED, data, why="not bytes")
     if len(data) > limit:
         raise _malformed(data, f"{len(data)} bytes, at most {limit}")
     try:
@@ -75,7 +76,7 @@ def decode(data: bytes, *, limit: int = LIMIT, depth: int = DEPTH) -> Any:
 
 
 def _malformed(data: bytes, why: str) -> MalformedError:
-    return MalformedError("canonical MessagePack", data[:64], why=why)
+    return MalformedError(_EXPECTED, data[:64], why=why)
 
 
 def _quick(data: bytes) -> Any:
@@ -92,7 +93,7 @@ def _quick(data: bytes) -> Any:
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _malformed(data, str(error)) from None
     if again != data:
-        raise _malformed(data, "there is a shorter or another canonical form")
+        raise _malformed(data, "there is a shorter or another canonical form") from None
     return value
 
 
@@ -122,7 +123,7 @@ def _careful(data: bytes, depth: int) -> Any:
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise _malformed(data, str(error)) from None
     if again != data:
-        raise _malformed(data, "there is a shorter or another canonical form")
+        raise _malformed(data, "there is a shorter or another canonical form") from None
     return value
 
 
@@ -130,7 +131,10 @@ def _tree(data: bytes) -> Any:
     """Read MessagePack with its extensions unread."""
     unpacker = Unpacker(None, max_buffer_size=max(len(data), 1))
     unpacker.feed(data)
-    unpacker.skip()  # makes nothing: proves each declared length before memory is taken for it
+    try:
+        unpacker.skip()  # makes nothing: proves each declared length before memory is taken for it
+    except OutOfData:
+        raise ValueError("cut off") from None
     return unpackb(data, ext_hook=ExtType, strict_map_key=False, timestamp=1)
 
 

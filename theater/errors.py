@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+_SHOWN = 200  # characters of bad input in an error's text
+
 
 class TheaterError(Exception):
     """The root of every error that Theater raises on purpose."""
 
 
 class MalformedError(TheaterError, ValueError):
-    """This is not a content ref, event, checkpoint or label: reject the input."""
+    """Not a content ref, event, checkpoint or label: reject the input."""
 
     def __init__(self, expected: str, found: object, *, why: str = "") -> None:
-        shown = repr(found)
-        shown = shown if len(shown) <= 200 else f"{shown[:200]}…"
-        super().__init__(f"not a {expected}: {shown}" + (f" ({why})" if why else ""))
+        shown = repr(found[:_SHOWN] if isinstance(found, (str, bytes)) else found)
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+        article = "an" if expected.startswith(("a", "e", "i", "o")) else "a"
+        super().__init__(f"not {article} {expected}: {shown}" + (f" ({why})" if why else ""))
         self.expected = expected
         self.found = found
         self.why = why
@@ -65,7 +68,7 @@ class StoreNotFoundError(MissingError):
 
 
 class ContentNotFoundError(MissingError):
-    """This store never stored that content."""
+    """Content that this store never stored."""
 
 
 class ActorNotFoundError(MissingError):

@@ -68,12 +68,14 @@ class Event(msgspec.Struct, frozen=True):
             MalformedError: they are not the canonical bytes of a whole event of this version.
         """
         parts = decode(data, limit=EVENT_LIMIT, depth=_DEPTH)
-        if type(parts) is not list or len(parts) != _PARTS or type(parts[0]) is not int:
-            raise _malformed(data, "not an array of version, actor, seq, parent, time, kind, body")
-        version, actor, seq, parent, time, kind, body = parts
+        if type(parts) is not list or not parts or type(parts[0]) is not int:
+            raise _malformed(data, "not an array that begins with a version")
+        if parts[0] != VERSION:
+            raise _malformed(data, f"version {parts[0]}; this program reads version {VERSION}")
+        if len(parts) != _PARTS:
+            raise _malformed(data, "not version, actor, seq, parent, time, kind, body")
+        _, actor, seq, parent, time, kind, body = parts
         fault = _fault_of_place(actor, seq) or _fault_of_content(seq, parent, time, kind, body)
-        if version != VERSION:
-            fault = f"version {version}; this program reads version {VERSION}"
         if fault:
             raise _malformed(data, fault)
         return cls(actor, seq, parent, time, kind, body, event_hash(data), data)

@@ -23,7 +23,7 @@ A zone arrives as its utc offset: its name and rules stay behind.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from struct import Struct
@@ -225,16 +225,17 @@ def _place(value: object, room: int) -> str:
     return ""
 
 
-def _parts(value: object) -> Iterator[tuple[str, object]]:
-    if type(value) is dict:
-        for key, part in value.items():
-            yield (f".{key}" if type(key) is str and key.isidentifier() else f"[{key!r}]"), part
-    elif type(value) in (list, tuple):
-        for index, part in enumerate(value):  # type: ignore[arg-type]  # a list or a tuple
-            yield f"[{index}]", part
-    elif type(value) in (set, frozenset):
-        for part in value:  # type: ignore[attr-defined]  # a set
-            yield "{…}", part
+def _parts(value: Any) -> list[tuple[str, object]]:
+    kind = type(value)
+    if kind is dict:
+        return [(_key_step(key), part) for key, part in value.items()]
+    if kind in (list, tuple):
+        return [(f"[{index}]", part) for index, part in enumerate(value)]
+    return [("{…}", part) for part in value] if kind in (set, frozenset) else []
+
+
+def _key_step(key: object) -> str:
+    return f".{key}" if type(key) is str and key.isidentifier() else f"[{key!r}]"
 
 
 _NAN = float("nan")
