@@ -1,0 +1,70 @@
+"""What a store supervisor needs of its actor, and of the other actors whose stores may be granted to it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from theater.journal.protocol import Journal
+from theater.loop import Task
+from theater.store.decision import Place
+from theater.store.fold import Fold
+
+
+class Lender(Protocol):
+    """An actor's stores as another actor finds them, whether that actor runs, sleeps or has ended."""
+
+    @property
+    def fold(self) -> Fold: ...
+
+    def place(self) -> Place:
+        """Where the lender's chain stands; its fold holds all up to there."""
+        ...
+
+
+class World(Protocol):
+    """The theater around the actor."""
+
+    def store_of(self, store_id: str) -> Lender | None:
+        """Whoever made this store; None if nobody here did."""
+        ...
+
+
+class Owner(Protocol):
+    """The actor that a store supervisor works for."""
+
+    @property
+    def id(self) -> bytes: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def journal(self) -> Journal: ...
+
+    @property
+    def world(self) -> World: ...
+
+    def ask_of_context(self) -> None:
+        """Record `message/received` before the first request of the message at hand.
+
+        Raises:
+            SetupError: no handler or hook of this actor is at work here.
+        """
+        ...
+
+    def record(self, kind: str, body: dict[str, object]) -> int:
+        """Append an event to the actor's chain; returns its seq."""
+        ...
+
+    def place(self) -> Place:
+        """Where the actor's chain stands."""
+        ...
+
+    def start(self, coroutine: Coroutine[Any, Any, None]) -> Task[None]:
+        """Run this for as long as the actor lives."""
+        ...
+
+    def entropy(self) -> bytes:
+        """16 random bytes: a new store's id, which is recorded when it is made."""
+        ...

@@ -1,0 +1,227 @@
+"""The store supervisor: one per actor, it takes store requests in order and does not wait for the disk.
+
+Each request is decided, recorded and taken into the fold at one go. A read is answered at once; the answer to
+a write is left with the journal until its batch is committed, and the next request is taken meanwhile: this
+pipelining gives one actor 65 k puts/s, where waiting for each request gives 2.3 k.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from hashlib import sha256
+from typing import Any
+
+from anyio import to_thread
+from msgspec import Struct
+
+from theater.content import ContentRef
+from theater.errors import ContentNotFoundError, CorruptContentError, DiskFullError, NotRunningError
+from theater.journal.protocol import Journal
+from theater.loop import Future, Loop, Task, pause
+from theater.store.decision import Decision, Place, decide, decide_granted
+from theater.store.fold import Fold
+from theater.store.owner import Owner
+from theater.store.requests import Answer, Get, Keeping, New, OfRef, Request
+
+SMALL = 65_536  # bytes that are hashed on the loop (37 µs); a thread hop costs 40 to 130 µs
+_SLICE = 64  # requests until other tasks have their turn
+
+
+class Preview(Struct, frozen=True):
+    """Asks whether a request would be refused; only if so it is recorded."""
+
+    request: Request[Any]
+
+
+class StoreSupervisor:
+    """Persists what one actor stores, and puts every request into that actor's chain."""
+
+    __slots__ = ("_journal", "_loop", "_mailbox", "_task", "_waiter", "fold", "owner")
+
+    def __init__(self, owner: Owner, loop: Loop, fold: Fold | None = None) -> None:
+        self.owner = owner
+        self.fold = fold or Fold()
+        self._journal = owner.journal
+        self._loop = loop
+        self._mailbox: deque[tuple[Request[Any] | Preview, bytes | None, Future[Any]]] = deque()
+        self._task: Task[None] | None = None
+        self._waiter: Future[None] | None = None
+
+    def place(self) -> Place:
+        """Where the actor's chain stands; the fold holds all up to there."""
+        return self.owner.place()
+
+    def default(self) -> str:
+        """The id of the actor's own store, made when it is first asked for.
+
+        Its event is there at once, before the handler can hand the id to anybody.
+        """
+        if self.fold.default is None:
+            self.owner.ask_of_context()
+            request = New(self.owner.entropy().hex(), default=True)
+            self.owner.record(request.kind, request.body())
+            self.fold.apply(request.kind, request.body())
+        return self.fold.default or ""
+
+    def ask(self, request: Request[Answer], content: bytes | None = None) -> Future[Answer]:
+        """Send a request, with the content it is to keep; its answer comes in the future.
+
+        An asker that gives up before its request is begun withdraws it.
+        """
+        return self._send(request, content)
+
+    def preview(self, request: Request[Answer]) -> Future[Answer]:
+        """Ask, in its turn, whether the request would be refused; if it would not, it is yet to be made."""
+        return self._send(Preview(request), None)
+
+    def fail(self, request: Request[Any], error: Exception) -> None:
+        """Record that a request which would not have been refused came to nothing."""
+        if isinstance(error, CorruptContentError) and isinstance(request, OfRef):
+            self._journal.forget(request.ref.digest)
+        self.owner.record(request.kind, self._decide(request).refused(error).body)
+
+    def tasks(self) -> tuple[Task[None], ...]:
+        """What runs on behalf of the actor, to be ended with it."""
+        return () if self._task is None else (self._task,)
+
+    def _send(self, request: Request[Any] | Preview, content: bytes | None) -> Future[Any]:
+        self.owner.ask_of_context()
+        answer: Future[Any] = self._loop.create_future()
+        self._mailbox.append((request, content, answer))
+        if self._waiter is not None:
+            self._waiter.set_result(None)
+            self._waiter = None
+        elif self._task is None or self._task.done():
+            self._task = self.owner.start(self._run())
+        return answer
+
+    async def _run(self) -> None:
+        try:
+            while True:
+                await self._drain()
+                self._waiter = self._loop.create_future()
+                await self._waiter
+        finally:
+            self._task = self._waiter = None
+            for _, _, answer in self._mailbox:
+                if not answer.done():
+                    answer.set_exception(NotRunningError(f"{self.owner.name} has ended"))
+            self._mailbox.clear()
+
+    async def _drain(self) -> None:
+        mailbox, taken = self._mailbox, 0
+        while mailbox:
+            request, content, answer = mailbox[0]  # stays there: if the actor ends meanwhile, it is answered
+            if not answer.done():
+                try:
+                    await self._take(request, content, answer)
+                except Exception as error:  # noqa: BLE001  # whatever it is, whoever asked must hear of it
+                    if not answer.done():
+                        answer.set_exception(error)
+            mailbox.popleft()
+            taken += 1
+            if not taken % _SLICE:
+                await pause()
+
+    async def _take(
+        self, request: Request[Any] | Preview, content: bytes | None, answer: Future[Any]
+    ) -> None:
+        """Decide, record, answer; nothing here waits unless content is large or the disk is behind."""
+        if self._journal.full:
+            await self._room()
+        if isinstance(request, Preview):
+            self._look(request.request, answer)
+            return
+        if isinstance(request, Keeping) and content is not None:
+            request = request.named(await _digest(content), len(content))
+            decision = self._put(request, content)
+        elif type(request) is Get:
+            decision = await self._get(request)
+        else:
+            decision = self._decide(request)
+        self._settle(request, decision, answer)
+
+    def _decide(self, request: Request[Any]) -> Decision:
+        if request.store not in self.fold.stores:
+            lender = self.owner.world.store_of(request.store)
+            if lender is not None:
+                return decide_granted(lender.fold, request, reader=self.owner.id, place=lender.place())
+        return decide(self.fold, request)
+
+    def _look(self, request: Request[Any], answer: Future[Any]) -> None:
+        decision = self._decide(request)
+        if decision.error is not None:
+            self._settle(request, decision, answer)
+        elif not answer.done():
+            answer.set_result(decision.answer)
+
+    def _put(self, request: Keeping, content: bytes) -> Decision:
+        decision = self._decide(request)
+        if decision.error is None and request.ref is not None:
+            try:
+                self._journal.put(request.ref.digest, content, kept=True)
+            except DiskFullError as error:
+                return decision.refused(error)
+        return decision
+
+    async def _get(self, request: Get) -> Decision:
+        decision = self._decide(request)
+        if decision.error is not None:
+            return decision
+        try:
+            if decision.answer <= SMALL:
+                content = verified(self._journal, request.ref)
+            else:
+                content = await to_thread.run_sync(verified, self._journal, request.ref)
+        except CorruptContentError as error:
+            self._journal.forget(request.ref.digest)
+            return decision.refused(error)
+        except OSError as error:
+            return decision.refused(error)
+        return decision._replace(answer=content)
+
+    def _settle(self, request: Request[Any], decision: Decision, answer: Future[Any]) -> None:
+        """Record, take in, answer: all at one go."""
+        self.owner.record(request.kind, decision.body)
+        if decision.error is None and request.writes:
+            self.fold.apply(request.kind, decision.body)
+            self._journal.then(answer, decision.answer)
+        elif answer.done():
+            pass  # given up after it was begun
+        elif decision.error is None:
+            answer.set_result(decision.answer)
+        else:
+            answer.set_exception(decision.error)
+
+    async def _room(self) -> None:
+        """Wait until what was appended so far is on the disk."""
+        committed: Future[None] = self._loop.create_future()
+        self._journal.then(committed, None)
+        await committed
+
+
+def verified(journal: Journal, ref: ContentRef) -> bytes:
+    """Read content whole; any thread may call it.
+
+    Raises:
+        CorruptContentError: the kept bytes do not hash to the ref, or are gone.
+        OSError: the disk cannot be read.
+    """
+    try:
+        content = journal.read(ref.digest)
+    except ContentNotFoundError as error:
+        raise CorruptContentError(f"kept copy of {ref}", expected=ref.hash, found="nothing") from error
+    found = sha256(content).hexdigest()
+    if found != ref.hash:
+        raise CorruptContentError(f"kept copy of {ref}", expected=ref.hash, found=found)
+    return content
+
+
+async def _digest(content: bytes) -> bytes:
+    if len(content) <= SMALL:
+        return sha256(content).digest()
+    return await to_thread.run_sync(_hash, content)
+
+
+def _hash(content: bytes) -> bytes:
+    return sha256(content).digest()
