@@ -23,6 +23,7 @@ from theater.codec import BODY_DEPTH, decode, pack
 from theater.errors import MalformedError
 
 EVENT_LIMIT = 65_535  # bytes
+EVENT_DEPTH = BODY_DEPTH + 1  # containers one within another: the array around the body
 VERSION = 1
 
 _STORE_FUNCTIONS = (
@@ -40,7 +41,6 @@ _KINDS = {
 }
 KINDS = frozenset(f"{group}/{name}" for group, names in _KINDS.items() for name in names.split()) | {"log"}
 
-_DEPTH = BODY_DEPTH + 1  # the array around the body
 _ID_BYTES, _HASH_BYTES = 16, 32
 _PARTS, _STUB_PARTS = 7, 3
 _STUB_LIMIT = 64  # bytes; 1 + 18 + 9 + 34 at most
@@ -67,7 +67,7 @@ class Event(msgspec.Struct, frozen=True):
         Raises:
             MalformedError: they are not the canonical bytes of a whole event of this version.
         """
-        parts = decode(data, limit=EVENT_LIMIT, depth=_DEPTH)
+        parts = decode(data, limit=EVENT_LIMIT, depth=EVENT_DEPTH)
         if type(parts) is not list or not parts or type(parts[0]) is not int:
             raise _malformed(data, "not an array that begins with a version")
         if parts[0] != VERSION:
@@ -121,13 +121,9 @@ def event_bytes(  # noqa: PLR0917 - the order is that of the bytes
 ) -> bytes:
     """Write an event; the body comes from `prepare`, or is built in the same order.
 
-    Raises:
-        MalformedError: more than 65,535 bytes; what is large should have left by `outline`.
+    Nothing is checked here, the length neither: the recorder outlines what is too long and writes again.
     """
-    data = pack([VERSION, actor, seq, parent, time, kind, prepared_body])
-    if len(data) > EVENT_LIMIT:
-        raise MalformedError("event", kind, why=f"{len(data)} bytes, at most {EVENT_LIMIT}")
-    return data
+    return pack([VERSION, actor, seq, parent, time, kind, prepared_body])
 
 
 def event_hash(data: bytes) -> bytes:
