@@ -1,0 +1,398 @@
+"""A cell: one actor's mailbox, task and place in the record, from its first life to its end.
+
+The drain loop here is the hot path of the whole system; what happens rarely (starting, failing, ending) stands
+in `life`, and what a handler asks of the world in `turn` and `sending`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from theater import life
+from theater.codec import prepare
+from theater.context import Context
+from theater.errors import NotRunningError, SetupError
+from theater.loop import Cancelled, Future, Task, pause, running_loop
+from theater.mailbox import Envelope, Mailbox
+from theater.owning import StoreOwner
+from theater.ref import ActorRef
+from theater.restart import Reason
+from theater.sending import message, record_sent
+from theater.store import Stores, fold_of
+from theater.store.supervisor import StoreSupervisor
+from theater.turn import Turn, received_body, sender_of
+
+if TYPE_CHECKING:
+    from theater.actor import Actor
+    from theater.event import Event
+    from theater.handler import ActorPlan, StateKeeper
+    from theater.options import Options
+    from theater.stage import Stage
+    from theater.timers import Timer
+
+_SLICE = 0.001  # seconds that an actor keeps the loop while others wait
+_SLICE_MESSAGES = 64  # and messages: a yield costs 3 µs, a message 1 µs
+_SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
+
+
+class Cell(Mailbox):
+    """What the runtime knows of one actor. Never seen by users; `ActorRef` is their side of it."""
+
+    __slots__ = (
+        "__weakref__",
+        "actor",
+        "children",
+        "current",
+        "ended",
+        "events",
+        "handled",
+        "head",
+        "id",
+        "is_ending",
+        "is_open",
+        "initial",
+        "keeper",
+        "killed",
+        "name",
+        "options",
+        "plan",
+        "reason",
+        "ref",
+        "restarts",
+        "signals",
+        "stale",
+        "started",
+        "state",
+        "stopping",
+        "stores",
+        "supervisor",
+        "task",
+        "theater",
+        "timers",
+        "turn",
+        "waits",
+        "watchers",
+    )
+
+    def __init__(self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> None:  # noqa: A002
+        super().__init__(theater.loop, options.mailbox)
+        self.theater = theater
+        self.plan = plan
+        self.id = id
+        self.name = name
+        self.options = options
+        self.events = 0  # in its chain
+        self.head: bytes | None = None
+        self.actor: Actor | None = None
+        self.keeper: StateKeeper | None = None  # of the last good state
+        self.ref: ActorRef[Any] = ActorRef(self)
+        self.supervisor: Cell | None = None  # None at the root
+        self.children: dict[Cell, None] | None = None  # in the order they were started
+        self.current: Envelope | None = None  # the message at hand
+        self.turn: Turn | None = None  # what it has asked, if anything
+        self.signals: list[Envelope] | None = None  # the control lane: hooks to run before the next message
+        self.task: Task[None] | None = None
+        self.waits: dict[Cell, int] | None = None
+        self.stores: StoreSupervisor | None = None
+        self.timers: dict[int, Timer] | None = None
+        self.watchers: list[Any] | None = None
+        self.ended: Future[None] | None = None  # made for the first that waits for the end
+        self.restarts: tuple[float, ...] = ()  # moments on the loop's clock, oldest first
+        self.handled = 0
+        self.state = "starting"
+        self.is_open = True  # takes messages
+        self.is_ending = False
+        self.stopping = False  # ends when the mailbox is empty
+        self.killed = False
+        self.stale = False  # the record does not hold the state as it is
+        self.reason = Reason.NORMAL  # why it ends, once it does
+        self.started: Future[None] | None = None  # done when the first `on_start` is
+        self.initial: dict[str, Any] | None = None  # plain state, for those that are restarted with it
+
+    # -- what the door and the context call --------------------------------------------------------------
+
+    @property
+    def class_name(self) -> str:
+        return self.plan.class_name.rpartition(":")[2]
+
+    @property
+    def has_ended(self) -> bool:
+        return self.state == "ended"
+
+    def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
+        """A message for this actor, its arguments checked and packed; the actor never sees a bad one."""
+        name = handler if type(handler) is str else getattr(handler, "__name__", None)
+        plan = self.plan.handlers.get(name)  # type: ignore[arg-type]  # None is no name of a handler
+        if plan is None:
+            shown = handler if type(handler) is str else name or repr(handler)
+            raise TypeError(f"{self.class_name} has no handler {shown!r}")
+        args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, self.theater.world)
+        envelope = Envelope(plan, args, kwargs, (plain_args, plain_kwargs))
+        if not self.is_open or running_loop() is not self.loop:
+            self.refuse(envelope)
+        return envelope
+
+    def refuse(self, envelope: Envelope) -> None:
+        """Say why nothing can be sent now; actors' own messages are refused in `sending`, on record."""
+        self.theater.check_thread()
+        if self.theater.is_closed:
+            raise NotRunningError("the theater is closed", message=message(self, envelope))
+        if self.theater.current_cell() is None:
+            text = f"{self.name} {'has ended' if self.has_ended else 'is stopping'}"
+            raise NotRunningError(text, message=message(self, envelope))
+
+    def put(self, envelope: Envelope) -> None:
+        """Give the message its place, and wake the actor."""
+        turn = envelope.turn
+        if turn is not None:
+            record_sent(turn, self, envelope)
+        envelope.placed = True
+        queue = self.queue
+        if queue is None:
+            self.queue = deque((envelope,))
+        else:
+            queue.append(envelope)
+        if self.waiter is not None:
+            self.wake()
+
+    def wake(self) -> None:
+        waiter = self.waiter
+        if waiter is not None:
+            self.waiter = None
+            theater = self.theater
+            theater.active += 1
+            if not theater.beating:
+                theater.start_beat()
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def withdraw(self, envelope: Envelope) -> None:
+        """The asker gave up: take the message back, or let what its handler waits for give up in turn."""
+        if not envelope.begun:
+            if self.queue and envelope in self.queue:
+                self.queue.remove(envelope)
+                self.let_in()
+        elif self.current is envelope:
+            envelope.given_up = True
+            if self.turn is not None:
+                self.turn.give_up()
+
+    def let_in(self) -> None:
+        """Give free places to those who wait for room, in their order."""
+        room = self.room
+        while room and (self.queue is None or len(self.queue) < self.capacity):
+            future, envelope = room.popleft()
+            if not future.done():
+                self.put(envelope)
+                future.set_result(None)
+
+    def asked(self) -> Turn:
+        """The handler at work asks something of the world: its message is recorded as received first."""
+        turn = self.turn
+        if turn is None or turn.seq is None:
+            if self.current is None:
+                raise SetupError(f"{self.class_name} used its context outside a hook or handler")
+            if turn is None:
+                turn = self.turn = Turn(self, self.current)
+            turn.begin()
+        return turn
+
+    def adopt(self, task: Task[Any]) -> None:
+        """A handler of this actor started a task."""
+        if self.current is not None:
+            if self.turn is None:
+                self.turn = Turn(self, self.current)
+            self.turn.adopt(task)
+
+    def record(self, kind: str, body: dict[str, Any]) -> int:
+        return self.theater.recorder.append(self, kind, body)
+
+    def context(self) -> Context:
+        """What the handler at work asks of the world.
+
+        Raises:
+            SetupError: none is at work.
+        """
+        if self.current is None:
+            raise SetupError(f"{self.class_name} used its context outside a hook or handler")
+        return Context(self)
+
+    def all_stores(self) -> Stores:
+        return Stores(self.store_supervisor())
+
+    def store_supervisor(self) -> StoreSupervisor:
+        if self.stores is None:
+            self.stores = StoreSupervisor(StoreOwner(self), self.loop)
+        return self.stores
+
+    def restore_stores(self, events: Iterable[Event]) -> None:
+        """Take up what the chain says of this actor's stores."""
+        fold = fold_of(events)
+        if fold.stores:
+            self.stores = StoreSupervisor(StoreOwner(self), self.loop, fold)
+
+    def store_tasks(self) -> list[Task[None]]:
+        return [] if self.stores is None else list(self.stores.tasks())
+
+    def note(self, kind: str, body: dict[str, Any]) -> int:
+        """Record what belongs to messages, where messages are recorded."""
+        return self.record(kind, body) if self.theater.records_messages else -1
+
+    async def stop_for(self, asker: Cell | None) -> None:
+        await life.stop_and_wait(self, asker)
+
+    async def kill_for(self, asker: Cell | None) -> None:
+        await life.kill_and_wait(self, asker)
+
+    # -- the task ----------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        await life.live(self)
+
+    async def drain(self) -> None:
+        """Handle messages, one at a time, until the actor is to end."""
+        theater = self.theater
+        began = before = perf_counter()
+        count = 0
+        while True:
+            if self.signals:
+                envelope = self.signals.pop(0)
+                await self.handle(envelope)
+            elif self.queue:
+                if theater.journal.full:
+                    await theater.room_on_disk()
+                    continue
+                envelope = self.queue.popleft()
+                if self.room:
+                    self.let_in()
+                await self.handle(envelope)
+            elif self.stopping:
+                return
+            else:
+                await self._rest()
+                began = before = perf_counter()
+                count = 0
+                continue
+            if self.is_ending:
+                return
+            count += 1
+            now = perf_counter()
+            if now - before > theater.slow:
+                theater.blame(self, envelope.plan.name, before, now)
+            before = now
+            if count == _SLICE_MESSAGES or now - began > _SLICE:
+                await pause()
+                began = before = perf_counter()
+                count = 0
+
+    async def _rest(self) -> None:
+        """Nothing to do: wait, holding as little memory as can be."""
+        self.queue = None
+        theater = self.theater
+        waiter = self.waiter = self.loop.create_future()
+        theater.active -= 1
+        if not theater.active:
+            theater.grew_quiet()
+        await waiter
+
+    async def handle(self, envelope: Envelope) -> None:
+        """One message, from the mailbox to its answer."""
+        envelope.begun = True
+        self.current = envelope
+        try:
+            answer = await envelope.plan.call(self.actor, *envelope.args, **envelope.kwargs)
+            assert self.keeper is not None
+            changed = self.keeper.changed(self.actor)
+            reply = envelope.reply
+            if reply is None:
+                arrived = plain = None
+            else:
+                arrived, plain = envelope.plan.carry_answer(answer, self.theater.world)
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises is its failure, never the runtime's
+            await life.handler_raised(self, envelope, error)
+            return
+        except Cancelled as error:
+            if self.killed or self.theater.is_cutting:
+                raise
+            await life.handler_raised(self, envelope, error)
+            return
+        self.handled += 1
+        if self.turn is not None:
+            self.turn.close()
+        if changed:
+            self.stale = True
+        if self.theater.records_messages:
+            self._record_handled(envelope, plain, changed=changed)
+        self.turn = None
+        self.current = None
+        if reply is not None and not reply.done():
+            self.answer(envelope, arrived)
+
+    def _record_handled(self, envelope: Envelope, answer: Any, *, changed: bool) -> None:
+        turn = self.turn
+        state = self.small_state() if changed else None
+        if turn is None or turn.seq is None:
+            # the hot path writes the body in canonical order: keys by length, then by byte
+            args, kwargs = envelope.plain
+            asks = envelope.reply is not None
+            body: dict[str, Any] = {"ask": asks, "args": prepare(args), "from": sender_of(envelope)}
+            if changed:
+                body["state"] = prepare(state)
+            if asks:
+                body["answer"] = prepare(answer)
+            if kwargs:
+                body["kwargs"] = prepare(kwargs)
+            body["handler"] = envelope.plan.name
+            seq = self.theater.recorder.append_prepared(self, "message/handled", body)
+        else:
+            body = {"message": turn.seq}
+            if changed:
+                body["state"] = state
+            if envelope.reply is not None:
+                body["answer"] = answer
+            seq = self.record("message/handled", body)
+        if envelope.sender is not None and envelope.reply is not None:
+            envelope.outcome = ({"answer": answer}, (self.id, seq, self.head or b""))
+
+    def small_state(self) -> dict[str, Any] | None:
+        """The state for the record if it is small; `stale` says whether the record then lacks it."""
+        assert self.keeper is not None
+        state = self.keeper.small(_SMALL_STATE)
+        self.stale = state is None
+        return state
+
+    def conclude(self, envelope: Envelope, outcome: dict[str, Any]) -> None:
+        """Record how a message ended that did not end by simply returning."""
+        turn = self.turn
+        if turn is not None:
+            turn.close()
+        if self.theater.records_messages:
+            begun = turn is not None and turn.seq is not None
+            body = {"message": turn.seq} if begun and turn else received_body(envelope)
+            seq = self.record("message/handled", body | outcome)
+            if envelope.sender is not None:
+                envelope.outcome = (outcome, (self.id, seq, self.head or b""))
+        self.turn = None
+        self.current = None
+
+    def answer(self, envelope: Envelope, answer: Any) -> None:
+        """Give the asker its answer; the world outside has it once it is durable."""
+        reply = envelope.reply
+        assert reply is not None
+        if envelope.sender is None and envelope.turn is None and self.theater.journal.durable:
+            self.theater.journal.then(reply, answer)
+        else:
+            reply.set_result(answer)
+
+    def answer_error(self, envelope: Envelope, error: BaseException) -> None:
+        reply = envelope.reply
+        if reply is None or reply.done():
+            return
+        if envelope.sender is None and envelope.turn is None and self.theater.journal.durable:
+            self.theater.then_raise(reply, error)
+        else:
+            reply.set_exception(error)
+

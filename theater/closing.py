@@ -1,0 +1,121 @@
+"""Closing a theater in all its ways: it is shielded, always commits, ends, and leaves no task."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from theater import signals
+from theater.loop import Cancelled, Task, start, until_done
+from theater.restart import Reason
+from theater.sleepers import snapshot_body
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.stage import Stage
+
+logger = logging.getLogger("theater")
+
+_PATIENCE = 0.1  # seconds that a cancelled handler is given before it is cancelled again
+_CANCELLATIONS = 20  # after so many its coroutine is closed under it
+
+
+async def settled(stage: Stage) -> None:
+    """Wait until nobody is at work and everything is committed, both at one moment."""
+    while True:
+        while stage.active:
+            future = stage.loop.create_future()
+            stage.quiet.append(future)
+            await future
+        await stage.committed()
+        stage.check_open()
+        if not stage.active and stage.journal.flushed() is None:
+            return
+
+
+async def close(stage: Stage, *, within: float) -> None:
+    """Close in a task of the runtime's own, so that no cancellation of the caller cuts it short."""
+    if stage.ended is None:
+        stage.ended = stage.loop.create_future()
+        start(stage.loop, _close(stage, within), current=None).add_done_callback(stage.when_closed)
+    cancelled: Cancelled | None = None
+    while not stage.ended.done():
+        try:
+            await until_done(stage.ended)
+        except Cancelled as error:
+            cancelled = error
+    if cancelled is not None:
+        raise cancelled
+    stage.ended.result()
+
+
+async def _close(stage: Stage, within: float) -> None:
+    stage.is_closed = True
+    for cell in stage.cells.values():
+        for timer in tuple((cell.timers or {}).values()):
+            timer.suspend()
+    if within and stage.journal.failed is None:
+        await _drain(stage, within)
+    await _cut(stage)
+    try:
+        if stage.journal.failed is None:
+            for cell in stage.cells.values():
+                body = snapshot_body(cell)
+                if body is not None:
+                    cell.record("actor/snapshot", body)
+            stage.recorder.append(stage.root, "theater/closed", {})
+    finally:
+        stage.watch.end()
+        await stage.journal.close()
+
+
+async def _drain(stage: Stage, within: float) -> None:
+    """Let queued messages be handled, for up to `within` seconds; in memory, closing is also the actors' end."""
+    until = stage.loop.time() + within
+    if stage.active:
+        quiet = stage.loop.create_future()
+        stage.quiet.append(quiet)
+        await until_done(quiet, timeout=within)
+    if stage.journal.durable:
+        return
+    for cell in reversed(tuple(stage.tops)):
+        signals.request_stop(cell, Reason.SHUTDOWN)
+        left = until - stage.loop.time()
+        if left <= 0 or not await until_done(signals.when_ended(cell), timeout=left):
+            return
+
+
+async def _cut(stage: Stage) -> None:
+    """Cancel whatever still runs, until it lets go."""
+    stage.is_cutting = True
+    tasks: dict[Task[None], Cell] = {cell.task: cell for cell in stage.cells.values() if cell.task is not None}
+    stores = [task for cell in stage.cells.values() for task in cell.store_tasks()]
+    for task in (*tasks, *stage.strays, *stores):
+        task.cancel()
+    for attempt in range(_CANCELLATIONS):
+        await until_done(*(task for task in (*tasks, *stage.strays, *stores)), timeout=_PATIENCE)
+        stubborn = [task for task in tasks if not task.done()]
+        if not stubborn and not stage.strays:
+            return
+        for task in stubborn:
+            cell = tasks[task]
+            if not attempt:
+                logger.warning("%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name)
+            task.cancel()
+        for task in stage.strays:
+            task.cancel()
+    for task in (*(task for task in tasks if not task.done()), *stage.strays):
+        logger.error("%r never let go; its coroutine is closed", task)
+        _close_coroutine(task)
+
+
+def _close_coroutine(task: Task[None]) -> None:
+    """The last resort: end the coroutine where it waits, then let its task find that out."""
+    coroutine = task.get_coro()
+    try:
+        coroutine.close()  # type: ignore[union-attr]  # tasks of coroutines only
+    except RuntimeError:
+        logger.exception("%r ignores even the end of its coroutine", task)
+    task.cancel()
+
+

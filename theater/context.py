@@ -1,0 +1,150 @@
+"""The context: all that an actor may do, and the one place where it does it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import datetime
+from random import Random
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
+
+from theater import effects, signals
+from theater.options import Options
+from theater.ref import ActorRef
+from theater.restart import LAST_GOOD, PERMANENT, Reason, Restart, RestartLimit, Restore
+from theater.store import Store, Stores
+from theater.timers import Timer, checked_delay
+from theater.watching import Watch
+
+if TYPE_CHECKING:
+    from theater.actor import Actor
+    from theater.cell import Cell
+
+A = TypeVar("A", bound="Actor")
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger("theater.log")
+
+
+class Context:
+    """What a handler or hook asks of the world; each request stands in the actor's chain before it is carried out."""
+
+    __slots__ = ("_cell",)
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    @property
+    def id(self) -> bytes:
+        """This actor's 16 bytes."""
+        return self._cell.id
+
+    @property
+    def name(self) -> str:
+        """This actor's path, such as `crew/worker-1`."""
+        return self._cell.name
+
+    @property
+    def ref(self) -> ActorRef[Any]:
+        """This actor, as others reach it."""
+        return self._cell.ref
+
+    @property
+    def children(self) -> tuple[ActorRef[Any], ...]:
+        """The actors that this one supervises, in the order in which they were started."""
+        return tuple(child.ref for child in self._cell.children or ())
+
+    def now(self) -> datetime:
+        """The recorded time of the message at hand, in UTC: the same on every replay."""
+        return self._cell.asked().moment()
+
+    @property
+    def random(self) -> Random:
+        """Dice seeded by the record, per message: the same on every replay. Never for secrets."""
+        return self._cell.asked().dice()
+
+    @property
+    def store(self) -> Store:
+        """This actor's own store, made on first use."""
+        return self.stores.default
+
+    @property
+    def stores(self) -> Stores:
+        """Makes further stores, and finds them again by id."""
+        return self._cell.all_stores()
+
+    async def spawn(
+        self,
+        actor: A,
+        *,
+        name: str | None = None,
+        restart: Restart = PERMANENT,
+        state: Restore = LAST_GOOD,
+        limit: RestartLimit = RestartLimit(),  # noqa: B008  # a frozen value
+        stop_within: float = 5.0,
+        mailbox: int = 1024,
+    ) -> ActorRef[A]:
+        """Start a child; returns when its `on_start` has ended. Options as `Theater.spawn`."""
+        options = Options(restart=restart, state=state, limit=limit, stop_within=stop_within, mailbox=mailbox)
+        self._cell.asked()
+        return await self._cell.theater.spawn_child(self._cell, actor, name, options)
+
+    def watch(
+        self,
+        ref: ActorRef[Any],
+        handler: Callable[Concatenate[Any, ActorRef[Any], Reason, ...], Coroutine[Any, Any, object]],
+    ) -> None:
+        """Be told once, by a message `handler(ref, reason)`, when that actor ends, or now if it has ended."""
+        self._cell.asked()
+        Watch(self._cell, handler).begin(ref._cell)
+
+    def after(
+        self, seconds: float, handler: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Timer:
+        """Send this actor a message `seconds` from now, once."""
+        return self._timer(seconds, handler, args, kwargs, every=False)
+
+    def every(
+        self, seconds: float, handler: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Timer:
+        """Send this actor a message every `seconds`, the first one `seconds` from now."""
+        return self._timer(seconds, handler, args, kwargs, every=True)
+
+    def _timer(self, seconds: float, handler: Any, args: Any, kwargs: Any, *, every: bool) -> Timer:
+        delay = checked_delay(seconds)
+        envelope = self._cell.envelope(handler, args, kwargs)
+        self._cell.asked()
+        timer = Timer(self._cell, envelope, delay=delay, every=every)
+        timer.set()
+        return timer
+
+    @overload
+    async def effect(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    async def effect(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def effect(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Do something to the world outside, once: its intent is durable before, its outcome recorded after.
+
+        A plain function runs in a thread. Arguments and result must pack; handles (clients, connections) come
+        from scratch through `functools.partial` and are not recorded.
+
+        Raises:
+            EffectFailedError: it raised something that `@effect(raises=...)` does not declare.
+            TypeError: an argument or the result cannot be packed.
+        """
+        return await effects.run(self._cell, function, args, kwargs)
+
+    def log(self, text: str, **fields: Any) -> None:
+        """Write a line into this actor's chain, and to the logger `theater.log`."""
+        if type(text) is not str:
+            raise TypeError(f"log takes text, not {type(text).__name__}")
+        cell = self._cell
+        cell.asked()
+        cell.record("log", {"text": text} | ({"fields": fields} if fields else {}))
+        logger.info("%s: %s", cell.name, text, extra={"theater_fields": fields})
+
+    def stop(self) -> None:
+        """End this actor after the message at hand."""
+        self._cell.asked()
+        signals.end_soon(self._cell, Reason.NORMAL)

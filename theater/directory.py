@@ -1,0 +1,66 @@
+"""The directory: actors by name, id or ref."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from theater.cell import Cell
+from theater.errors import ActorNotFoundError
+from theater.handler import plan_of
+from theater.actor import Actor
+from theater.options import DEFAULTS
+from theater.recorder import ROOT, Line
+from theater.ref import ActorRef
+
+if TYPE_CHECKING:
+    from theater.stage import Stage
+
+_ID_BYTES = 16
+
+
+def find(stage: Stage, name: str) -> Cell:
+    """The cell that runs under this path.
+
+    Raises:
+        ActorNotFoundError: none does.
+    """
+    cell = stage.names.get(name)
+    if cell is not None:
+        return cell
+    for cell in stage.cells.values():
+        if cell.name == name:
+            return cell
+    hint = "; it is asleep in the record: resume it first" if name in stage.asleep else ""
+    raise ActorNotFoundError(f"no actor named {name!r} runs here{hint}")
+
+
+def line(stage: Stage, actor: ActorRef[Any] | str | bytes) -> tuple[Stage, Line | Cell]:
+    """Where the chain of an actor stands, by ref, name or id; the root has the id of 16 zero bytes."""
+    if isinstance(actor, ActorRef):
+        cell = actor._cell
+        if cell.theater is not stage:
+            raise ActorNotFoundError("a ref of an actor of another theater")
+        return stage, _recorded(stage, cell.id) if cell.state == "gone" else cell
+    if isinstance(actor, str):
+        sleeper = stage.asleep.get(actor)
+        return stage, find(stage, actor) if sleeper is None else _recorded(stage, sleeper.id)
+    if actor == ROOT:
+        return stage, stage.root
+    return stage, stage.cells.get(actor) or stage.past.get(actor) or _recorded(stage, actor)
+
+
+def _recorded(stage: Stage, actor: bytes) -> Line:
+    """A chain that nobody appends to now."""
+    if len(actor) != _ID_BYTES or actor not in stage.journal.tips():
+        raise ActorNotFoundError(f"no actor with the id {actor.hex() or 'of no bytes'} is in this theater")
+    events, head = stage.journal.tips()[actor]
+    return Line(actor, events, head)
+
+
+def gone(stage: Stage, actor: bytes) -> Cell:
+    """What stands behind a ref of an actor that does not run here."""
+    cell = Cell(stage, plan_of(Actor), id=actor, name=f"actor-{actor.hex()[:12]}", options=DEFAULTS)
+    cell.state = "gone"
+    cell.is_open = False
+    stage.past[actor] = cell
+    return cell

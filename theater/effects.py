@@ -1,0 +1,123 @@
+"""Effects: what an actor does to the world outside, once, with intent before and outcome after."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
+
+import anyio.to_thread
+
+from theater.errors import EffectFailedError, SetupError
+from theater.handler import HandlerPlan, Parameter
+from theater.shape import Shape
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_MARK = "__theater_effect__"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectOptions:
+    """What `@effect` says of a function."""
+
+    idempotent: bool = False  # may run again if it is unknown whether it ran
+    raises: tuple[type[Exception], ...] = ()  # reach the handler as they are
+
+
+@overload
+def effect(function: F, /) -> F: ...
+@overload
+def effect(*, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()) -> Callable[[F], F]: ...
+def effect(function: Any = None, /, *, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()) -> Any:
+    """Say of a function how it is run as an effect; the function itself stays as it is.
+
+    Args:
+        idempotent: running it twice is as good as once.
+        raises: exceptions that reach the handler as they are; any other arrives as `EffectFailedError`.
+    """
+    options = EffectOptions(idempotent, tuple(raises))
+    if not all(isinstance(error, type) and issubclass(error, Exception) for error in options.raises):
+        raise SetupError(f"raises= takes exception classes, not {raises!r}")
+
+    def mark(marked: F) -> F:
+        setattr(marked, _MARK, options)
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Record the intent and make it durable, run, record the outcome."""
+    inner = function
+    while isinstance(inner, partial):
+        inner = inner.func
+    options: EffectOptions = getattr(inner, _MARK, EffectOptions())
+    plan = _plan(function, inner, options)
+    args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, cell.theater.world)
+    cell.asked()
+    body: dict[str, Any] = {"args": plain_args, "effect": f"{inner.__module__}:{inner.__qualname__}"}
+    if plain_kwargs:
+        body["kwargs"] = plain_kwargs
+    seq = cell.record("effect/begun", body)
+    if cell.theater.journal.durable:
+        await cell.theater.committed()
+    return await _outcome(cell, plan, seq, partial(function, *args, **kwargs))
+
+
+def _plan(function: Any, inner: Any, options: EffectOptions) -> HandlerPlan:
+    """How arguments and result travel; what `functools.partial` has bound stays out of it."""
+    try:
+        hints = get_type_hints(inner, include_extras=True)
+    except (NameError, TypeError):
+        hints = {}
+    parameters = [
+        Parameter(one.name, one.kind, _shape(hints.get(one.name, Any)), one.default is one.empty)
+        for one in inspect.signature(function).parameters.values()
+    ]
+    name = inner.__qualname__
+    answer = _shape(hints.get("return", Any))
+    return HandlerPlan(name, function, label=name, parameters=parameters, answer=answer, raises=options.raises)
+
+
+def _shape(annotation: object) -> Shape:
+    """Types that cannot be carried by themselves are carried as plain values."""
+    try:
+        return Shape.of(annotation)
+    except SetupError:
+        return Shape.of(Any)
+
+
+async def _outcome(cell: Cell, plan: HandlerPlan, seq: int, call: Callable[[], Any]) -> Any:
+    world = cell.theater.world
+    try:
+        answer = await _call(call)
+    except Exception as error:
+        declared = isinstance(error, plan.raises)
+        told = plan.pack_error(error, world) if declared else {"class": type(error).__name__, "text": str(error)}
+        cell.record("effect/ended", {"effect": seq, "error": told})
+        if declared:
+            raise plan.restore_error(told, world, kind=type(error)) from error
+        raise EffectFailedError(told["class"], told["text"]) from error
+    try:
+        arrived, plain = plan.carry_answer(answer, world)
+    except TypeError as error:
+        cell.record("effect/ended", {"effect": seq, "error": {"class": "TypeError", "text": str(error)}})
+        raise EffectFailedError("TypeError", str(error)) from error
+    cell.record("effect/ended", {"answer": plain, "effect": seq})
+    return arrived
+
+
+async def _call(call: Callable[[], Any]) -> Any:
+    function: Any = call
+    while isinstance(function, partial):
+        function = function.func
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):
+        return await call()
+    answer = await anyio.to_thread.run_sync(call)
+    return await answer if inspect.isawaitable(answer) else answer

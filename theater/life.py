@@ -1,0 +1,229 @@
+"""A life: how an actor starts, fails, is started again, and ends. Every way through here leaves an event."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from theater import signals, supervisor
+from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
+from theater.loop import Cancelled, until_done
+from theater.restart import Reason, Restore, may_restart, recent
+from theater.sending import message
+from theater.turn import received_body
+from theater.waits import circle, waiting
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.mailbox import Envelope
+
+logger = logging.getLogger("theater")
+
+async def live(cell: Cell) -> None:
+    """All that an actor's task does."""
+    try:
+        try:
+            await _lives(cell)
+        except Cancelled:
+            if cell.theater.is_cutting or not cell.killed:
+                raise
+            _uncancel(cell)
+            await end(cell, Reason.KILLED)
+    except JournalFailedError:
+        if cell.theater.journal.failed is None:
+            raise
+    finally:
+        cell.theater.active -= 1
+        if not cell.theater.active:
+            cell.theater.grew_quiet()
+
+
+async def _lives(cell: Cell) -> None:
+    if cell.killed:
+        raise Cancelled
+    cell.state = "running"
+    await cell.drain()
+    reason = cell.reason
+    await end(cell, reason)
+
+
+def load(cell: Cell, state: dict[str, Any]) -> None:
+    """Give the cell a fresh instance with this state (plain values) and let it make its scratch."""
+    actor = cell.plan.new(state, cell.theater.recall)
+    actor._cell = cell
+    cell.actor = actor
+    cell.keeper = cell.plan.keeper(actor)
+    hook = cell.plan.hooks.get("on_load")
+    if hook is not None:
+        hook.call(actor)
+        cell.keeper.changed(actor)
+
+
+# -- failing ---------------------------------------------------------------------------------------------
+
+
+async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -> None:
+    """A handler or hook ended by an exception: an answer, the asker's leaving, or a failure."""
+    if isinstance(error, JournalFailedError) and cell.theater.journal.failed is not None:
+        raise error
+    turn = cell.turn
+    if isinstance(error, envelope.plan.raises):
+        outcome: dict[str, Any] = {"error": envelope.plan.pack_error(error, cell.theater.world)}
+    elif turn is not None and turn.ended_by_giving_up(error):
+        outcome = {"abandoned": True}
+    else:
+        await fail(cell, envelope, error)
+        return
+    try:
+        assert cell.keeper is not None
+        if cell.keeper.changed(cell.actor):
+            outcome["state"] = cell.small_state()
+    except TypeError as unpackable:
+        await fail(cell, envelope, unpackable)
+        return
+    cell.handled += 1
+    cell.conclude(envelope, outcome)
+    if "error" in outcome:
+        cell.answer_error(envelope, envelope.plan.restore_error(outcome["error"], cell.theater.world, kind=type(error)))
+
+
+async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
+    """The message failed, and with it the actor: answer, tell its supervisor, start again or end."""
+    if isinstance(error, Cancelled):
+        _uncancel(cell)
+    told = {"class": type(error).__name__, "text": str(error)}
+    cell.conclude(envelope, {"error": told, "failed": True})
+    what = f"{cell.class_name} {cell.name!r} failed in {envelope.plan.name}"
+    logger.error("%s", what, exc_info=error)
+    failure = ActorFailedError(f"{what}: {type(error).__name__}: {error}")
+    failure.__cause__ = error
+    cell.answer_error(envelope, failure)
+    cell.theater.failures += 1
+    cell.record("actor/failed", {"error": told, "handler": envelope.plan.name})
+    if cell.is_ending:
+        return
+    supervisor.tell_of_failure(cell, failure, told)
+    if cell.started is not None and not cell.started.done():
+        cell.started.set_exception(failure)
+        signals.end_soon(cell, Reason.FAILED)
+        return
+    await _start_again(cell)
+
+
+async def _start_again(cell: Cell) -> None:
+    """A new instance with the last good state (or the initial one), if the limit allows."""
+    while True:
+        now = cell.loop.time()
+        options = cell.options
+        if not may_restart(cell.restarts, now=now, limit=options.limit, restart=options.restart):
+            signals.end_soon(cell, Reason.FAILED)
+            return
+        cell.restarts = (*recent(cell.restarts, now=now, limit=options.limit), now)
+        cell.theater.restarts += 1
+        await supervisor.stop_children(cell)
+        assert cell.keeper is not None
+        initial = options.state is Restore.INITIAL
+        state = cell.initial if initial and cell.initial is not None else cell.keeper.plain()
+        body: dict[str, Any] = {"restarts": len(cell.restarts)}
+        if initial or cell.stale:
+            body["state"] = state
+        cell.record("actor/restarted", body)
+        cell.stale = False
+        try:
+            load(cell, state)
+        except Exception as error:  # noqa: BLE001  # on_load is the user's code: its failure is the actor's
+            logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
+            cell.record("actor/failed", {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"})
+            continue
+        first = signals.hook_envelope(cell, "on_start")
+        if first is not None:
+            cell.signals = [first, *(cell.signals or ())]
+        return
+
+
+def _uncancel(cell: Cell) -> None:
+    while cell.task is not None and cell.task.cancelling():
+        cell.task.uncancel()
+
+
+# -- ending ----------------------------------------------------------------------------------------------
+
+
+async def stop_and_wait(cell: Cell, asker: Cell | None) -> None:
+    await _end_and_wait(cell, asker, "@stop", lambda: signals.request_stop(cell, Reason.NORMAL))
+
+
+async def kill_and_wait(cell: Cell, asker: Cell | None) -> None:
+    await _end_and_wait(cell, asker, "@kill", lambda: signals.kill(cell))
+
+
+async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) -> None:
+    cell.theater.check_open()
+    if asker is None:
+        act()
+        await until_done(signals.when_ended(cell))
+        if cell.theater.journal.durable:
+            await cell.theater.committed()
+        return
+    asker.asked()
+    body = {"to": cell.id, "ask": True, "args": [], "handler": request}
+    path = circle(asker, cell, end=True)
+    if path is not None:
+        error = AskCycleError(path)
+        asker.note("message/refused", body | {"error": {"class": "AskCycleError", "text": str(error)}})
+        raise error
+    seq = asker.note("message/sent", body)
+    act()
+    with waiting(asker, cell):
+        await until_done(signals.when_ended(cell))
+    asker.note("message/answered", {"answer": None, "from": None, "message": seq})
+
+
+async def end(cell: Cell, reason: Reason) -> None:
+    """End this actor and all that it supervises; the order is children, on_stop, letters, record, news."""
+    cell.is_ending = True
+    cell.reason = reason
+    signals.close(cell)
+    try:
+        await supervisor.stop_children(cell)
+        if reason is not Reason.KILLED:
+            await _run_on_stop(cell, reason)
+    except Cancelled:
+        if cell.theater.is_cutting or not cell.killed:
+            raise
+        _uncancel(cell)
+        cell.reason = Reason.KILLED
+        await supervisor.kill_children(cell)
+    _interrupt(cell)
+    _return_letters(cell)
+    supervisor.bury(cell)
+
+
+async def _run_on_stop(cell: Cell, reason: Reason) -> None:
+    envelope = signals.hook_envelope(cell, "on_stop", (reason,), [reason.value])
+    if envelope is not None and cell.keeper is not None:
+        if reason is Reason.FAILED:
+            cell.keeper.restore_into(cell.actor)
+        await cell.handle(envelope)
+
+
+def _interrupt(cell: Cell) -> None:
+    """The message at hand was cut off."""
+    envelope = cell.current
+    if envelope is None:
+        return
+    text = f"{cell.name} was killed while it handled {envelope.plan.name}"
+    cell.conclude(envelope, {"error": {"class": "Cancelled", "text": text}, "failed": True})
+    cell.answer_error(envelope, ActorFailedError(text))
+
+
+def _return_letters(cell: Cell) -> None:
+    """What lies in the mailbox will not be handled: say so to the record and to the askers."""
+    for envelope in cell.queue or ():
+        text = f"{cell.name} has ended"
+        cell.theater.dead_letters += 1
+        if cell.theater.records_messages:
+            seq = cell.record("message/dead", received_body(envelope))
+            envelope.outcome = ({"error": {"class": "NotRunningError", "text": text}}, (cell.id, seq, cell.head or b""))
+        cell.answer_error(envelope, NotRunningError(text, message=message(cell, envelope)))
+    cell.queue = None

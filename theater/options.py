@@ -1,0 +1,59 @@
+"""How an actor is to be kept: the options of `spawn`, checked where they enter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from theater.errors import SetupError
+from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The defaults are those of `spawn`."""
+
+    restart: Restart = PERMANENT
+    state: Restore = LAST_GOOD  # what a restarted actor begins with
+    limit: RestartLimit = RestartLimit()
+    stop_within: float = 5.0  # seconds that a supervisor gives it to stop
+    mailbox: int = 1024  # messages
+
+    def __post_init__(self) -> None:
+        for name, kind in (("restart", Restart), ("state", Restore), ("limit", RestartLimit)):
+            if not isinstance(getattr(self, name), kind):
+                raise SetupError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}")
+        if type(self.mailbox) is not int or self.mailbox < 1:
+            raise SetupError(f"mailbox must be a whole number of at least 1, not {self.mailbox!r}")
+        if isinstance(self.stop_within, bool) or not self.stop_within > 0:
+            raise SetupError(f"stop_within must be more than 0 seconds, not {self.stop_within!r}")
+
+    def to_plain(self) -> dict[str, Any]:
+        """Those that are not the defaults, for the record."""
+        plain: dict[str, Any] = {}
+        if self.restart is not PERMANENT:
+            plain["restart"] = self.restart.value
+        if self.state is not LAST_GOOD:
+            plain["state"] = self.state.value
+        if self.limit != RestartLimit():
+            plain["limit"] = [self.limit.restarts, float(self.limit.within)]
+        if self.stop_within != DEFAULTS.stop_within:
+            plain["stop_within"] = float(self.stop_within)
+        if self.mailbox != DEFAULTS.mailbox:
+            plain["mailbox"] = self.mailbox
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: dict[str, Any]) -> Options:
+        """Read what `to_plain` wrote."""
+        limit = plain.get("limit")
+        return cls(
+            restart=Restart(plain.get("restart", PERMANENT.value)),
+            state=Restore(plain.get("state", LAST_GOOD.value)),
+            limit=RestartLimit() if limit is None else RestartLimit(limit[0], limit[1]),
+            stop_within=plain.get("stop_within", 5.0),
+            mailbox=plain.get("mailbox", 1024),
+        )
+
+
+DEFAULTS = Options()

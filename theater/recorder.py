@@ -1,0 +1,98 @@
+"""The recorder: gives every event its place in an actor's chain and hands it to the journal.
+
+The hot path of a recorded message: pack, hash, link, append (about 3 µs). Everything here runs on the event
+loop and never waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from typing import Any, Protocol
+
+from theater.codec import decode, inline, outline, prepare
+from theater.event import EVENT_LIMIT, event_bytes, event_hash
+from theater.journal.protocol import Journal
+
+ROOT = bytes(16)
+"""The actor id of the program outside: its chain holds `theater/*` and what the program spawns."""
+
+_SHORT = 1_024  # bytes; no event up to this size holds a value that must leave it
+
+
+class Chained(Protocol):
+    """Whatever a chain is appended to for: its id, and where the chain stands."""
+
+    id: bytes
+    events: int
+    head: bytes | None
+
+
+class Line:
+    """Where an actor's chain stands: the next event's seq, and the hash that it will name as its parent."""
+
+    __slots__ = ("events", "head", "id")
+
+    def __init__(self, id: bytes, events: int = 0, head: bytes | None = None) -> None:  # noqa: A002  # the word of the docs
+        self.id = id
+        self.events = events
+        self.head = head
+
+
+class Recorder:
+    """Appends to chains, on one clock that never goes back."""
+
+    __slots__ = ("clock", "journal", "time")
+
+    def __init__(self, journal: Journal, clock: Callable[[], int]) -> None:
+        self.journal = journal
+        self.clock = clock
+        self.time = journal.last_time  # of the newest event, nanoseconds since 1970 UTC
+
+    def now(self) -> int:
+        """Nanoseconds since 1970 UTC; never before the newest event."""
+        self.time = max(self.time, self.clock())
+        return self.time
+
+    def append(self, line: Chained, kind: str, body: Mapping[str, Any]) -> int:
+        """Record `body` (plain values) as the next event of this chain, and return its seq."""
+        return self.append_prepared(line, kind, prepare(body))
+
+    def append_prepared(self, line: Chained, kind: str, body: Any) -> int:
+        """The same for a body that is in canonical order already, as the hot path makes it."""
+        now = self.clock()
+        if now > self.time:
+            self.time = now
+        seq = line.events
+        data = event_bytes(line.id, seq, line.head, self.time, kind, body)
+        blobs: tuple[bytes, ...] = ()
+        if len(data) > _SHORT:
+            data, blobs = self._shorten(line, kind, data)
+        head = event_hash(data)
+        self.journal.append(line.id, seq, data, head, blobs)
+        line.events = seq + 1
+        line.head = head
+        return seq
+
+    def _shorten(self, line: Chained, kind: str, data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+        """Move large values out of the event, each into a blob under its own hash."""
+        blobs: list[bytes] = []
+
+        def keep(content: bytes) -> bytes:
+            digest = sha256(content).digest()
+            self.journal.put(digest, content, kept=False)
+            blobs.append(digest)
+            return digest
+
+        shorter = outline(decode(data)[6], keep)
+        if blobs:
+            data = event_bytes(line.id, line.events, line.head, self.time, kind, prepare(shorter))
+        if len(data) > EVENT_LIMIT:
+            raise ValueError(f"an event of {len(data)} bytes; at most {EVENT_LIMIT} fit")
+        return data, tuple(blobs)
+
+    def full(self, value: Any) -> Any:
+        """`value` as it was before large parts left its event."""
+        return inline(value, self.journal.read)
+
+

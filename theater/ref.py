@@ -1,0 +1,119 @@
+"""Refs: how one actor, or the program outside, reaches another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from theater import sending
+from theater.codec import ActorAddress, Addressed
+from theater.loop import CURRENT
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+
+A = TypeVar("A")
+A_co = TypeVar("A_co", covariant=True)
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class ActorRef(Addressed, Generic[A_co]):
+    """Names one actor; stays good when the actor is restarted, travels in messages, is kept in state.
+
+    Two refs are equal if they name the same actor. A ref belongs to the loop of its theater.
+    """
+
+    __slots__ = ("__weakref__", "_cell")
+
+    def __init__(self, cell: Cell) -> None:
+        self._cell = cell
+
+    @property
+    def id(self) -> bytes:
+        """16 bytes, never used again for another actor."""
+        return self._cell.id
+
+    @property
+    def name(self) -> str:
+        """The path under its supervisors, such as `crew/worker-1`."""
+        return self._cell.name
+
+    @property
+    def address(self) -> ActorAddress:
+        return ActorAddress(self._cell.id)
+
+    @overload
+    async def tell(
+        self: ActorRef[A], handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None: ...
+    @overload
+    async def tell(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
+    async def tell(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:
+        """Send a message and go on; waits for room if the mailbox is full.
+
+        Raises:
+            TypeError: no such handler, wrong arguments, or a value that cannot be packed.
+            NotRunningError: the actor has ended or is stopping, or the theater is closed.
+            MailboxFullError: waiting for room would close a circle of waits.
+        """
+        cell = self._cell
+        envelope = cell.envelope(handler, args, kwargs)
+        if CURRENT.get(None) is None and not cell.is_full:
+            cell.put(envelope)
+        else:
+            await sending.tell(cell, envelope)
+
+    @overload
+    def tell_nowait(
+        self: ActorRef[A], handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> None: ...
+    @overload
+    def tell_nowait(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
+    def tell_nowait(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:
+        """Send a message without waiting.
+
+        Raises:
+            MailboxFullError: there is no room; the error's `message` can be sent again.
+            TypeError, NotRunningError: as `tell`.
+        """
+        cell = self._cell
+        sending.tell_nowait(cell, cell.envelope(handler, args, kwargs))
+
+    @overload
+    async def ask(
+        self: ActorRef[A], handler: Callable[Concatenate[A, P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
+    @overload
+    async def ask(self, handler: str, /, *args: Any, **kwargs: Any) -> Any: ...
+    async def ask(self, handler: Any, /, *args: Any, **kwargs: Any) -> Any:
+        """Send a message and wait for what its handler returns.
+
+        From outside a durable theater the answer comes once it is committed. Cancelling the wait (a time
+        limit, say) withdraws the message, or makes what its handler waits for give up in turn.
+
+        Raises:
+            ActorFailedError: the handler raised something that it does not declare.
+            AskCycleError: the answer could never come, because the actors would wait for each other.
+            TypeError, NotRunningError: as `tell`; and whatever the handler declares with `raises=`.
+        """
+        cell = self._cell
+        return await sending.ask(cell, cell.envelope(handler, args, kwargs))
+
+    async def stop(self) -> None:
+        """Let the actor finish what is queued, then end it and all that it supervises; returns when it has ended."""
+        await self._cell.stop_for(sending.sender(self._cell))
+
+    async def kill(self) -> None:
+        """Cancel what the actor does and end it; returns when it has ended."""
+        await self._cell.kill_for(sending.sender(self._cell))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ActorRef) and other._cell is self._cell
+
+    def __hash__(self) -> int:
+        return hash(self._cell.id)
+
+    def __repr__(self) -> str:
+        cell = self._cell
+        return f"<ActorRef {cell.class_name} {cell.name!r} {cell.state}>"

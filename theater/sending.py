@@ -1,0 +1,177 @@
+"""Sending: how a message gets its place in a mailbox, how its answer comes back, and what is recorded of both.
+
+The world outside leaves no event of its own. An actor that sends records `message/sent` when its message gets
+its place, and the outcome when it has it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
+from theater.loop import CURRENT, Cancelled
+from theater.mailbox import Envelope, Message
+from theater.waits import circle, waiting
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.turn import Turn
+
+
+def sender(target: Cell) -> Cell | None:
+    """The actor at work here, or None for the world outside (another theater is outside too)."""
+    cell = CURRENT.get(None)
+    return cell if cell is not None and cell.theater is target.theater else None
+
+
+async def tell(target: Cell, envelope: Envelope) -> None:
+    """Give the message its place, waiting for room."""
+    asker = sender(target)
+    if asker is None:
+        await _place(target, envelope)
+        return
+    turn = _sent_by(asker, target, envelope)
+    if not target.is_full:
+        target.put(envelope)
+        return
+    path = circle(asker, target)
+    if path is not None:
+        text = f"the mailbox of {target.name} is full, and waiting for room would close a circle: "
+        refuse(turn, target, envelope, MailboxFullError(text + " → ".join(path), message=message(target, envelope)))
+    with waiting(asker, target):
+        await _place(target, envelope)
+
+
+def tell_nowait(target: Cell, envelope: Envelope) -> None:
+    """Give the message its place now.
+
+    Raises:
+        MailboxFullError: there is no room; the message is in it.
+    """
+    asker = sender(target)
+    turn = None if asker is None else _sent_by(asker, target, envelope)
+    if target.is_full:
+        error = MailboxFullError(f"the mailbox of {target.name} is full", message=message(target, envelope))
+        refuse(turn, target, envelope, error)
+    target.put(envelope)
+
+
+async def ask(target: Cell, envelope: Envelope) -> Any:
+    """Send the message and wait for its answer."""
+    asker = sender(target)
+    envelope.reply = target.loop.create_future()
+    if asker is not None:
+        return await _ask_within(asker, target, envelope)
+    await _place(target, envelope)
+    try:
+        return await envelope.reply
+    except Cancelled:
+        target.withdraw(envelope)
+        raise
+
+
+async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
+    turn = _sent_by(asker, target, envelope)
+    path = circle(asker, target)
+    if path is not None:
+        refuse(turn, target, envelope, AskCycleError(path, message=message(target, envelope)))
+    with waiting(asker, target):
+        await _place(target, envelope)
+        return await _answer(turn, target, envelope)
+
+
+async def _answer(turn: Turn, target: Cell, envelope: Envelope) -> Any:
+    reply = envelope.reply
+    assert reply is not None
+    asks = turn.asks = turn.asks if turn.asks is not None else set()
+    asks.add(reply)
+    try:
+        answer = await reply
+    except Cancelled:
+        _withdraw(turn, target, envelope)
+        raise
+    except Exception as error:
+        if error is turn.gave_up:
+            _withdraw(turn, target, envelope)
+        else:
+            _record_answer(turn, envelope)
+        raise
+    finally:
+        asks.discard(reply)
+    _record_answer(turn, envelope)
+    return answer
+
+
+def _withdraw(turn: Turn, target: Cell, envelope: Envelope) -> None:
+    target.withdraw(envelope)
+    if turn.cell.theater.records_messages and envelope.sender is not None:
+        turn.cell.record("message/withdrawn", {"message": envelope.sender[1]})
+
+
+def _record_answer(turn: Turn, envelope: Envelope) -> None:
+    if envelope.outcome is None or envelope.sender is None or not turn.cell.theater.records_messages:
+        return
+    outcome, triple = envelope.outcome
+    body = {**outcome, "from": None if triple is None else list(triple), "message": envelope.sender[1]}
+    turn.cell.record("message/answered", body)
+
+
+async def _place(target: Cell, envelope: Envelope) -> None:
+    if not target.is_full:
+        target.put(envelope)
+        return
+    future = target.loop.create_future()
+    target.line_up(future, envelope)
+    try:
+        await future
+    except Cancelled:
+        if envelope.placed:
+            target.withdraw(envelope)
+        else:
+            target.leave_line(future, envelope)
+            record_refusal(envelope.turn, target, envelope, "Cancelled", "gave up waiting for room")
+        raise
+    except NotRunningError as error:
+        record_refusal(envelope.turn, target, envelope, type(error).__name__, str(error))
+        raise
+
+
+def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
+    turn = asker.asked()
+    envelope.turn = turn
+    if not target.is_open:
+        text = f"{target.name} has ended" if target.has_ended else f"{target.name} is stopping"
+        refuse(turn, target, envelope, NotRunningError(text, message=message(target, envelope)))
+    return turn
+
+
+def message(target: Cell, envelope: Envelope) -> Message:
+    """The message as it is handed back to its sender."""
+    return Message(to=target.ref, handler=envelope.plan.name, args=envelope.args, kwargs=dict(envelope.kwargs))
+
+
+def refuse(turn: Turn | None, target: Cell, envelope: Envelope, error: DeliveryError) -> NoReturn:
+    record_refusal(turn, target, envelope, type(error).__name__, str(error))
+    raise error
+
+
+def record_refusal(turn: Turn | None, target: Cell, envelope: Envelope, error: str, text: str) -> None:
+    if turn is not None and turn.cell.theater.records_messages:
+        body = sent_body(target, envelope) | {"error": {"class": error, "text": text}}
+        turn.cell.record("message/refused", body)
+
+
+def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
+    """Called by the mailbox when the message gets its place."""
+    if turn.cell.theater.records_messages:
+        turn.cell.record("message/sent", sent_body(target, envelope))
+        envelope.sender = turn.triple()
+
+
+def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
+    args, kwargs = envelope.plain
+    body: dict[str, Any] = {"to": target.id, "ask": envelope.reply is not None, "args": args}
+    if kwargs:
+        body["kwargs"] = kwargs
+    body["handler"] = envelope.plan.name
+    return body

@@ -1,0 +1,91 @@
+"""Signals: what the runtime tells an actor past its mailbox, so that no full mailbox can block it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from theater.errors import NotRunningError
+from theater.loop import Future, until_done
+from theater.mailbox import Envelope
+from theater.restart import Reason
+from theater.sending import message
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+
+logger = logging.getLogger("theater")
+
+_AGAIN = 1.0  # seconds until a cancellation that was swallowed is sent again
+
+
+def hook_envelope(cell: Cell, name: str, args: tuple[Any, ...] = (), plain: list[Any] | None = None) -> Envelope | None:
+    """The call of a hook as a message, or None if the class does not have it."""
+    plan = cell.plan.hooks.get(name)
+    return None if plan is None else Envelope(plan, args, {}, (plain or [], {}))
+
+
+def signal(cell: Cell, envelope: Envelope | None) -> None:
+    """Put a call in the control lane."""
+    if envelope is None or cell.is_ending or cell.has_ended:
+        return
+    if cell.signals is None:
+        cell.signals = []
+    cell.signals.append(envelope)
+    cell.wake()
+
+
+def end_soon(cell: Cell, reason: Reason) -> None:
+    """End after the message at hand, whatever is queued."""
+    cell.reason = reason
+    cell.is_ending = True
+    close(cell)
+
+
+def close(cell: Cell) -> None:
+    """Take no more messages; who waits for room is told."""
+    cell.is_open = False
+    cell.state = "stopping"
+    while cell.room:
+        future, envelope = cell.room.popleft()
+        if not future.done():
+            future.set_exception(NotRunningError(f"{cell.name} is stopping", message=message(cell, envelope)))
+
+
+def request_stop(cell: Cell, reason: Reason) -> None:
+    """Finish what is queued, then end."""
+    if cell.stopping or cell.has_ended:
+        return
+    cell.stopping = True
+    if not cell.is_ending:
+        cell.reason = reason
+        close(cell)
+    cell.wake()
+
+
+def kill(cell: Cell) -> None:
+    """Cancel what the actor does, again and again until it lets go."""
+    if cell.has_ended or cell.task is None or cell.task.done():
+        return
+    if cell.killed:
+        logger.warning("%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name)
+    cell.killed = True
+    cell.is_open = False
+    if cell.waiter is not None:
+        cell.waiter = None
+        cell.theater.active += 1
+    if cell.state != "starting":
+        cell.task.cancel()
+    cell.loop.call_later(_AGAIN, kill, cell)
+
+
+def when_ended(cell: Cell) -> Future[None]:
+    if cell.ended is None:
+        cell.ended = cell.loop.create_future()
+        if cell.has_ended:
+            cell.ended.set_result(None)
+    return cell.ended
+
+
+async def until_ended(cell: Cell) -> None:
+    await until_done(when_ended(cell))

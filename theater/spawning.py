@@ -1,0 +1,129 @@
+"""Spawning: a value becomes an actor with a name, a supervisor and a chain of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from theater import life, signals, supervisor
+from theater.actor import Actor
+from theater.cell import Cell
+from theater.errors import ActorFailedError, SetupError
+from theater.handler import plan_of
+from theater.loop import start
+from theater.options import Options
+from theater.recorder import Line
+from theater.restart import Reason, Restore
+from theater.waits import waiting
+
+if TYPE_CHECKING:
+    from theater.ref import ActorRef
+    from theater.stage import Stage
+
+_SEGMENT_BYTES = 255
+
+
+async def spawn_top(theater: Stage, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
+    """Start an actor of the program outside; returns when its start is durable and `on_start` has ended."""
+    cell = _make(theater, None, actor, name, options)
+    await _started(cell)
+    if theater.journal.durable:
+        await theater.committed()
+    return cell.ref
+
+
+async def spawn_child(parent: Cell, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
+    """Start an actor under `parent`, whose handler waits."""
+    cell = _make(parent.theater, parent, actor, name, options)
+    if cell.started is not None:
+        with waiting(parent, cell):
+            await _started(cell)
+    return cell.ref
+
+
+def path_of(above: Cell | None, name: str) -> str:
+    """The path of an actor called `name` under this supervisor.
+
+    Raises:
+        SetupError: not a name: 1 to 255 bytes of text without `/`, not `.` or `..`.
+    """
+    if type(name) is not str:
+        raise SetupError(f"a name is text, not {type(name).__name__}")
+    try:
+        size = len(name.encode())
+    except UnicodeEncodeError:
+        raise SetupError(f"a name is text without lone surrogates, not {name!r}") from None
+    if not 1 <= size <= _SEGMENT_BYTES or "/" in name or name in {".", ".."}:
+        raise SetupError(f"a name has 1 to {_SEGMENT_BYTES} bytes, no '/', and is not '.' or '..': {name!r}")
+    return name if above is None else f"{above.name}/{name}"
+
+
+def _make(theater: Stage, above: Cell | None, actor: Actor, name: str | None, options: Options) -> Cell:
+    theater.check_open(above)
+    if not isinstance(actor, Actor):
+        hint = f"; pass an instance: {actor.__name__}()" if isinstance(actor, type) else ""
+        raise SetupError(f"spawn takes an actor, not {actor!r}{hint}")
+    if above is not None and above.is_ending:
+        raise SetupError(f"{above.name} is stopping and starts no more children")
+    plan = plan_of(type(actor))
+    state = plan.copy_state(actor, theater.world)
+    id = theater.entropy(16)  # noqa: A001  # the word of the docs
+    path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")
+    if name is not None:
+        theater.check_name(path)
+    cell = Cell(theater, plan, id=id, name=path, options=options)
+    _record_spawn(cell, above, state)
+    theater.remember(cell, named=name is not None)
+    supervisor.add_child(above, cell)
+    begin(cell, state)
+    return cell
+
+
+def _record_spawn(cell: Cell, above: Cell | None, state: dict[str, Any]) -> None:
+    """The intent in the supervisor's chain, then the first event of the new one."""
+    theater = cell.theater
+    line: Line | Cell = theater.root if above is None else above
+    class_name = cell.plan.class_name
+    seq = theater.recorder.append(line, "actor/spawned", {"child": cell.id, "class": class_name, "name": cell.name})
+    body = {
+        "class": class_name,
+        "key": theater.journal.key.data,
+        "name": cell.name,
+        "options": cell.options.to_plain(),
+        "source": cell.plan.source_digest,
+        "state": state,
+        "supervisor": [line.id, seq, line.head],
+    }
+    cell.record("actor/spawned", body)
+
+
+def begin(cell: Cell, state: dict[str, Any], *, on_start: bool = True) -> None:
+    """Make the instance and start the task."""
+    theater = cell.theater
+    if cell.options.state is Restore.INITIAL and cell.initial is None:
+        cell.initial = state
+    try:
+        life.load(cell, state)
+    except Exception as error:
+        text = f"{cell.class_name} {cell.name!r} failed in on_load: {type(error).__name__}: {error}"
+        cell.record("actor/failed", {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"})
+        cell.reason = Reason.FAILED
+        supervisor.bury(cell)
+        raise ActorFailedError(text) from error
+    first = signals.hook_envelope(cell, "on_start") if on_start else None
+    if first is not None:
+        cell.started = cell.loop.create_future()
+        cell.signals = [first]
+    theater.active += 1
+    cell.task = start(cell.loop, cell.run(), current=cell)
+
+
+async def _started(cell: Cell) -> None:
+    if cell.started is None:
+        return
+    try:
+        await cell.started
+    except ActorFailedError:
+        await signals.until_ended(cell)
+        raise
+
+

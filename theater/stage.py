@@ -1,0 +1,238 @@
+"""The stage: what all cells of one theater share. Users see it as `Theater`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
+
+from theater import directory, spawning
+from theater.codec import ActorAddress
+from theater.errors import JournalFailedError, NameTakenError, NotRunningError, SetupError
+from theater.journal import DiskJournal, MemoryJournal
+from theater.journal.protocol import Journal
+from theater.keys import SigningKey
+from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
+from theater.recorder import ROOT, Line, Recorder
+from theater.ref import ActorRef
+from theater.sleepers import read_sleepers
+from theater.statistics import Statistics
+
+if TYPE_CHECKING:
+    from theater.actor import Actor
+    from theater.cell import Cell
+    from theater.options import Options
+    from theater.sleepers import Sleeper
+
+FORMAT = 1
+VERSION = "0.1.0"
+
+logger = logging.getLogger("theater")
+
+_SLOW = 0.1  # seconds for which a handler may block the loop before it is named
+_BEAT = 0.025  # seconds between two proofs that the loop is alive
+
+
+class Stage:
+    """Cells by id and by name, the journal, and the count of who is at work."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        records_messages: bool,
+        keep: int,
+        key: SigningKey | None,
+        clock: Callable[[], int],
+        entropy: Callable[[int], bytes],
+    ) -> None:
+        self.folder = folder
+        self.records_messages = records_messages
+        self.clock = clock
+        self.entropy = entropy
+        self.journal: Journal = MemoryJournal(keep=keep, key=key) if folder is None else DiskJournal(folder, key=key)
+        self.cells: dict[bytes, Cell] = {}  # those that are alive here
+        self.past: WeakValueDictionary[bytes, Cell] = WeakValueDictionary()  # ended, while somebody holds a ref
+        self.names: dict[str, Cell] = {}
+        self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
+        self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
+        self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
+        self.active = 0  # cells with something to do
+        self.quiet: list[Future[None]] = []  # who waits for `active` to be 0
+        self.failures = 0
+        self.restarts = 0
+        self.dead_letters = 0
+        self.is_closed = False  # to the world outside
+        self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
+        self.ended: Future[None] | None = None  # of the closing
+
+    async def open(self) -> None:
+        loop = running_loop()
+        if loop is None:
+            raise SetupError("a theater lives in an asyncio event loop: open it from a coroutine")
+        self.loop: Loop = loop
+        await self.journal.open()
+        self.journal.on_failure = self.crash
+        self.recorder = Recorder(self.journal, self.clock)
+        events, head = self.journal.tips().get(ROOT, (0, None))
+        self.root = Line(ROOT, events, head)
+        self.watch = TaskWatch.of(loop)
+        self.watch.begin()
+        self.slow = _SLOW
+        self.beating = is_virtual(loop)  # on a virtual clock nothing beats: waiting is no blocking there
+        if self.beating:
+            self.slow = float("inf")
+        self._last_beat = 0.0
+        body = {"format": FORMAT, "key": self.journal.key.data, "origin": self.journal.origin, "version": VERSION}
+        self.asleep = read_sleepers(self.journal)
+        self.recorder.append(self.root, "theater/opened", body)
+
+    def when_closed(self, task: Task[None]) -> None:
+        """The closing has ended, well or badly; whoever waits for it is told."""
+        assert self.ended is not None
+        error = task.exception()
+        if error is None:
+            self.ended.set_result(None)
+        else:
+            self.ended.set_exception(error)
+
+    # -- who is here -------------------------------------------------------------------------------------
+
+    def remember(self, cell: Cell, *, named: bool) -> None:
+        self.cells[cell.id] = cell
+        if named:
+            self.names[cell.name] = cell
+
+    def forget(self, cell: Cell) -> None:
+        self.cells.pop(cell.id, None)
+        self.past[cell.id] = cell
+        self.tops.pop(cell, None)
+        if self.names.get(cell.name) is cell:
+            del self.names[cell.name]
+
+    def check_name(self, path: str) -> None:
+        if path in self.names:
+            raise NameTakenError(f"an actor named {path!r} is alive here")
+        if path in self.asleep:
+            raise NameTakenError(f"an actor named {path!r} is asleep in the record; spawn it with resume=True")
+
+    def world(self, address: ActorAddress) -> ActorRef[Any]:
+        """The ref of an actor of this theater.
+
+        Raises:
+            TypeError: it is of another theater.
+        """
+        cell = self.cells.get(address.id) or self.past.get(address.id)
+        if cell is None:
+            raise TypeError("a ref of an actor of another theater")
+        return cell.ref
+
+    def recall(self, address: ActorAddress) -> ActorRef[Any]:
+        """The ref that an address from the record names, also of an actor that is no more."""
+        cell = self.cells.get(address.id) or self.past.get(address.id)
+        if cell is None:
+            cell = directory.gone(self, address.id)
+        return cell.ref
+
+    def current_cell(self) -> Cell | None:
+        cell = CURRENT.get(None)
+        return cell if cell is not None and cell.theater is self else None
+
+    async def spawn_child(self, parent: Cell, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
+        return await spawning.spawn_child(parent, actor, name, options)
+
+    # -- checks ------------------------------------------------------------------------------------------
+
+    def check_thread(self) -> None:
+        if running_loop() is not self.loop:
+            raise SetupError("refs are used in their theater's event loop; from another thread use anyio.from_thread.run")
+
+    def check_open(self, asker: Cell | None = None) -> None:
+        self.check_thread()
+        if self.journal.failed is not None:
+            raise JournalFailedError(str(self.journal.failed)) from self.journal.failed
+        if self.is_cutting or (self.is_closed and asker is None and self.current_cell() is None):
+            raise NotRunningError("the theater is closed")
+
+    # -- the disk ----------------------------------------------------------------------------------------
+
+    async def committed(self) -> None:
+        """Wait until all that is recorded now is committed."""
+        flushed = self.journal.flushed()
+        if flushed is not None:
+            await until_done(flushed)
+            flushed.result()
+
+    room_on_disk = committed
+
+    def then_raise(self, reply: Future[Any], error: BaseException) -> None:
+        """Give `reply` this error once all that is recorded now is committed."""
+        gate: Future[None] = self.loop.create_future()
+
+        def opened(gate: Future[None]) -> None:
+            failed = gate.exception()
+            if not reply.done():
+                reply.set_exception(failed or error)
+
+        gate.add_done_callback(opened)
+        self.journal.then(gate, None)
+
+    def crash(self, error: BaseException) -> None:
+        """The journal failed: end as a crash would. Everyone who waits is told; nothing in memory is rolled back."""
+        logger.error("the journal failed; the theater ends", exc_info=error)
+        self.is_closed = self.is_cutting = True
+        for cell in tuple(self.cells.values()):
+            waiting = [cell.current] if cell.current is not None else []
+            for envelope in (*waiting, *(cell.queue or ()), *(envelope for _, envelope in cell.room or ())):
+                if envelope.reply is not None and not envelope.reply.done():
+                    envelope.reply.set_exception(error)
+            for future, _ in cell.room or ():
+                if not future.done():
+                    future.set_exception(error)
+            if cell.task is not None:
+                cell.task.cancel()
+        self.grew_quiet()
+
+    # -- who is at work ----------------------------------------------------------------------------------
+
+    def grew_quiet(self) -> None:
+        quiet, self.quiet = self.quiet, []
+        for future in quiet:
+            if not future.done():
+                future.set_result(None)
+
+    def start_beat(self) -> None:
+        """Begin to prove that the loop is alive, for as long as somebody is at work."""
+        self.beating = True
+        self.loop.call_later(_BEAT, self._beat)
+
+    def _beat(self) -> None:
+        self._last_beat = perf_counter()
+        if self.active and not self.is_cutting:
+            self.loop.call_later(_BEAT, self._beat)
+        else:
+            self.beating = False
+
+    def blame(self, cell: Cell, name: str, before: float, now: float) -> None:
+        """A message took long: name its handler if the loop stood still meanwhile."""
+        blocked = now - max(before, self._last_beat)
+        if blocked > self.slow:
+            what = f"{cell.class_name}.{name} of {cell.name!r}"
+            logger.warning("%s blocked the event loop for %.0f ms", what, blocked * 1_000)
+
+    def statistics(self) -> Statistics:
+        cells = self.cells.values()
+        return Statistics(
+            actors=len(self.cells),
+            active=self.active,
+            queued=sum(cell.queued for cell in cells),
+            handled=sum(cell.handled for cell in cells),
+            failures=self.failures,
+            restarts=self.restarts,
+            dead_letters=self.dead_letters,
+            events=self.journal.size,
+            committed=self.journal.committed,
+        )

@@ -1,0 +1,186 @@
+"""A theater: where actors live. One loop, one journal, one key, one folder (or memory)."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from theater import closing, directory, resuming, spawning
+from theater.actor import Actor
+from theater.checkpoint import Note
+from theater.errors import SetupError
+from theater.keys import SigningKey
+from theater.livechain import LiveChain
+from theater.options import Options
+from theater.ref import ActorRef
+from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
+from theater.resuming import Resumed
+from theater.stage import Stage
+from theater.statistics import Statistics
+
+A = TypeVar("A", bound=Actor)
+
+
+class Theater:
+    """A place for actors, entered with `async with` or by `open()` and `close()`.
+
+    Args:
+        folder: where everything is kept durably; None keeps it in memory, bounded.
+        record_messages: every message is an event; without it only stores, effects and lives are.
+        keep: in memory, how many events are kept; older ones are dropped.
+        closing: seconds in all that queued messages are given when the body ends normally.
+        key: signs the checkpoints; None makes one, kept in the folder.
+        clock: nanoseconds since 1970 UTC, for the times of events.
+        entropy: random bytes, for the ids of actors and stores.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str] | None = None,
+        *,
+        record_messages: bool = True,
+        keep: int = 100_000,
+        closing: float = 5.0,
+        key: SigningKey | None = None,
+        clock: Callable[[], int] = time.time_ns,
+        entropy: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        if type(keep) is not int or keep < 1:
+            raise SetupError(f"keep must be a whole number of events of at least 1, not {keep!r}")
+        if isinstance(closing, bool) or not closing >= 0:
+            raise SetupError(f"closing must be at least 0 seconds, not {closing!r}")
+        self._folder = None if folder is None else Path(folder)
+        self._stage: Stage | None = None
+        self._make = lambda: Stage(
+            self._folder,
+            records_messages=record_messages,
+            keep=keep,
+            key=key,
+            clock=clock,
+            entropy=entropy,
+        )
+        self._closing = float(closing)
+
+    async def open(self) -> None:
+        """Begin; what `async with` does on entering. A theater is opened once.
+
+        Raises:
+            FolderError, FolderInUseError, CorruptJournalError: the folder cannot be opened; nothing was changed.
+        """
+        if self._stage is not None:
+            raise SetupError("a theater is opened once; make another one")
+        stage = self._stage = self._make()
+        try:
+            await stage.open()
+        except BaseException:
+            self._stage = None
+            raise
+
+    async def close(self) -> None:
+        """End as a body that ends normally does: queued messages are handled, then everything is committed."""
+        await self._close(at_once=False)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close(at_once=error is not None)
+
+    async def _close(self, *, at_once: bool) -> None:
+        if self._stage is not None:
+            await closing.close(self._stage, within=0.0 if at_once else self._closing)
+
+    async def spawn(
+        self,
+        actor: A,
+        *,
+        name: str | None = None,
+        restart: Restart = PERMANENT,
+        state: Restore = LAST_GOOD,
+        limit: RestartLimit = RestartLimit(),  # noqa: B008  # a frozen value
+        stop_within: float = 5.0,
+        mailbox: int = 1024,
+        resume: bool = False,
+    ) -> ActorRef[A]:
+        """Start an actor from this value, on a copy of it; returns when its `on_start` has ended.
+
+        Args:
+            actor: an instance; its fields are the initial state.
+            name: one segment of a path; None gives the actor a name nobody asks for.
+            restart: when an actor that failed is started again.
+            state: what it begins with then.
+            limit: how often; beyond it the actor ends.
+            stop_within: seconds that its supervisor gives it to stop.
+            mailbox: messages that may wait.
+            resume: if an actor of that name is alive, here or asleep in the record, this is it.
+
+        Raises:
+            NameTakenError: the name is in use.
+            SetupError: a bad option or name, or an actor that is no actor.
+            TypeError: a field value that cannot be packed.
+            ActorFailedError: `on_load` or `on_start` raised.
+        """
+        options = Options(restart=restart, state=state, limit=limit, stop_within=stop_within, mailbox=mailbox)
+        stage = self._running()
+        if resume and isinstance(actor, Actor):
+            there = await resuming.resume_one(stage, type(actor), name)
+            if there is not None:
+                return there
+        return await spawning.spawn_top(stage, actor, name, options)
+
+    async def resume(self, *, classes: Sequence[type[Actor]] = ()) -> Resumed:
+        """Wake all actors that the record says are alive, supervisors first; skips those that run.
+
+        Only classes that are imported already, or given here, are used. Actors that cannot go on are named in
+        the answer and left alone.
+        """
+        return await resuming.resume_all(self._running(), classes)
+
+    def find(self, name: str) -> ActorRef[Any]:
+        """The actor with this path, such as `crew/worker-1`.
+
+        Raises:
+            ActorNotFoundError: none of that name runs here.
+        """
+        return directory.find(self._running(), name).ref
+
+    def chain(self, actor: ActorRef[Any] | str | bytes) -> LiveChain:
+        """The live chain of an actor, by ref, name or id (16 bytes).
+
+        Raises:
+            ActorNotFoundError: no such actor.
+        """
+        return LiveChain(*directory.line(self._begun(), actor))
+
+    async def settled(self) -> None:
+        """Wait until all mailboxes are empty, no handler is at work, and everything is committed."""
+        await closing.settled(self._running())
+
+    def statistics(self) -> Statistics:
+        """Counts of this moment."""
+        return self._begun().statistics()
+
+    def checkpoint(self) -> Note:
+        """The newest signed checkpoint: in memory of everything, in a folder of all that is committed."""
+        return self._begun().journal.checkpoint()
+
+    def _running(self) -> Stage:
+        stage = self._begun()
+        stage.check_open(None)
+        return stage
+
+    def _begun(self) -> Stage:
+        if self._stage is None:
+            raise SetupError("the theater is not open: use `async with Theater(...)` or `await theater.open()`")
+        return self._stage
+
+    def __repr__(self) -> str:
+        where = "in memory" if self._folder is None else f"in {self._folder}"
+        return f"<Theater {where}>"

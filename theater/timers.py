@@ -1,0 +1,109 @@
+"""Timers: messages that an actor sends itself later. Set, fired and cancelled are events in its chain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from theater.errors import SetupError
+from theater.loop import TimerHandle
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.mailbox import Envelope
+
+_BILLION = 1_000_000_000
+
+
+class Timer:
+    """One pending timer; `cancel()` is idempotent.
+
+    A periodic timer has at most one message waiting in the mailbox: after a pause there is no burst.
+    """
+
+    __slots__ = ("_cell", "_envelope", "_every", "_handle", "_moment", "delay", "seq")
+
+    def __init__(self, cell: Cell, envelope: Envelope, *, delay: float, every: bool) -> None:
+        self.delay = delay  # seconds
+        self._cell = cell
+        self._envelope = envelope
+        self._every = every
+        self._moment = 0.0  # on the loop's clock
+        self._handle: TimerHandle | None = None
+        self.seq = -1  # of `timer/set`
+
+    @property
+    def is_pending(self) -> bool:
+        return self._handle is not None
+
+    def set(self) -> None:
+        """Record the timer and start it."""
+        args, kwargs = self._envelope.plain
+        body: dict[str, Any] = {"args": args, "delay": round(self.delay * _BILLION), "every": self._every}
+        if kwargs:
+            body["kwargs"] = kwargs
+        self.seq = self._cell.note("timer/set", body | {"handler": self._envelope.plan.name})
+        self.go_on(self.seq, within=self.delay)
+
+    def go_on(self, seq: int, *, within: float) -> None:
+        """Start the timer that stands in the record at `seq`; it fires first `within` seconds from now."""
+        cell = self._cell
+        self.seq = seq
+        if cell.timers is None:
+            cell.timers = {}
+        cell.timers[id(self)] = self
+        self._moment = cell.loop.time() + within
+        self._handle = cell.loop.call_at(self._moment, self._fire)
+
+    def suspend(self) -> None:
+        """Fire no more; the record still holds the timer."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def cancel(self) -> None:
+        """Drop the timer; a message of it that waits in the mailbox is still handled."""
+        if self._handle is not None:
+            self._cell.asked()
+            self._cell.note("timer/cancelled", {"timer": self.seq})
+            self.drop()
+
+    def drop(self) -> None:
+        """Forget the timer; the record is not told."""
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+        if self._cell.timers is not None:
+            self._cell.timers.pop(id(self), None)
+
+    def _fire(self) -> None:
+        cell = self._cell
+        if not cell.is_open or cell.theater.journal.failed is not None:
+            self.drop()
+            return
+        if self._envelope.begun or not self._envelope.placed:
+            again = self._envelope.fresh(cell.theater.recall)
+            seq = cell.note("timer/fired", {"timer": self.seq})
+            if seq >= 0:
+                again.sender = (cell.id, seq, cell.head or b"")
+            self._envelope = again
+            cell.put(again)
+        if self._every:
+            self._rearm()
+        else:
+            self.drop()
+
+    def _rearm(self) -> None:
+        now = self._cell.loop.time()
+        missed = max(0, int((now - self._moment) / self.delay))
+        self._moment += (missed + 1) * self.delay
+        self._handle = self._cell.loop.call_at(self._moment, self._fire)
+
+
+def checked_delay(seconds: float) -> float:
+    """Seconds from now, as a timer takes them.
+
+    Raises:
+        SetupError: not a finite number above 0.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
+        raise SetupError(f"a timer needs a time in seconds above 0, not {seconds!r}")
+    return float(seconds)

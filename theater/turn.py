@@ -1,0 +1,106 @@
+"""A turn: one message at an actor's hands, from the moment its handler asks something of the world.
+
+A handler that asks nothing has no turn: its message is a single event. The first request records
+`message/received`, and from then on every request stands in the chain before it is carried out.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from theater.loop import Future, Task
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.mailbox import Envelope, Triple
+
+_BILLION = 1_000_000_000
+
+
+class Turn:
+    """What the message at hand has asked so far, and what it still waits for."""
+
+    __slots__ = ("asks", "cell", "envelope", "gave_up", "head", "random", "seq", "tasks", "time")
+
+    def __init__(self, cell: Cell, envelope: Envelope) -> None:
+        self.cell = cell
+        self.envelope = envelope
+        self.seq: int | None = None  # of `message/received`
+        self.head = b""  # of that event: the seed of `random`
+        self.time = 0  # nanoseconds since 1970 UTC, as recorded
+        self.asks: set[Future[Any]] | None = None  # the answers that the handler waits for
+        self.tasks: set[Task[Any]] | None = None  # that the handler started
+        self.gave_up: TimeoutError | None = None  # thrown into `asks` when the asker gave up
+        self.random: Random | None = None
+
+    def begin(self) -> None:
+        """Record that the message was received, before the first thing its handler asks for."""
+        cell = self.cell
+        if cell.theater.records_messages:
+            self.seq = cell.record("message/received", received_body(self.envelope))
+            self.head = cell.head or b""
+            self.time = cell.theater.recorder.time
+        else:
+            self.seq = -1
+            self.time = cell.theater.recorder.now()
+            self.head = cell.theater.entropy(32)
+
+    def triple(self) -> Triple | None:
+        """Where the actor's chain stands: how a message names its sender."""
+        cell = self.cell
+        return (cell.id, cell.events - 1, cell.head or b"")
+
+    def moment(self) -> datetime:
+        seconds, rest = divmod(self.time, _BILLION)
+        return datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest // 1_000)
+
+    def dice(self) -> Random:
+        if self.random is None:
+            self.random = Random(self.head)  # noqa: S311  # seeded on purpose: replay throws the same dice
+        return self.random
+
+    def adopt(self, task: Task[Any]) -> None:
+        if self.tasks is None:
+            self.tasks = set()
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def give_up(self) -> None:
+        """The asker left: what the handler waits for is not waited for any longer."""
+        if not self.asks:
+            return
+        self.gave_up = TimeoutError("the asker gave up")
+        for reply in tuple(self.asks):
+            if not reply.done():
+                reply.set_exception(self.gave_up)
+
+    def ended_by_giving_up(self, error: BaseException) -> bool:
+        """Whether `error` is nothing but the news that the asker gave up."""
+        if self.gave_up is None:
+            return False
+        if isinstance(error, BaseExceptionGroup):
+            return all(self.ended_by_giving_up(part) for part in error.exceptions)
+        return error is self.gave_up
+
+    def close(self) -> None:
+        """Cancel the tasks that the handler left running."""
+        for task in tuple(self.tasks or ()):
+            if task.cancel():
+                self.cell.theater.strays.add(task)
+                task.add_done_callback(self.cell.theater.strays.discard)
+
+
+def received_body(envelope: Envelope) -> dict[str, Any]:
+    """A message as its receiver's chain holds it."""
+    args, kwargs = envelope.plain
+    body: dict[str, Any] = {"ask": envelope.reply is not None, "args": args, "from": sender_of(envelope)}
+    if kwargs:
+        body["kwargs"] = kwargs
+    body["handler"] = envelope.plan.name
+    return body
+
+
+def sender_of(envelope: Envelope) -> list[Any] | None:
+    return None if envelope.sender is None else list(envelope.sender)

@@ -1,0 +1,32 @@
+"""Watching: being told of another actor's end, once, with the reason."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+
+
+class Watch:
+    """One actor's wish to be told of another's end."""
+
+    __slots__ = ("_handler", "_watcher")
+
+    def __init__(self, watcher: Cell, handler: Any) -> None:
+        self._watcher = watcher
+        self._handler = handler
+
+    def begin(self, watched: Cell) -> None:
+        if watched.has_ended:
+            self.tell(watched)
+            return
+        if watched.watchers is None:
+            watched.watchers = []
+        watched.watchers.append(self)
+
+    def tell(self, watched: Cell) -> None:
+        """Send the message; no full mailbox keeps it out."""
+        watcher = self._watcher
+        if watcher.is_open and not watcher.theater.is_cutting:
+            watcher.put(watcher.envelope(self._handler, (watched.ref, watched.reason), {}))
