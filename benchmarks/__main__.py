@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 
 from benchmarks.harness import Case, Subject, rows, run_rounds
-from benchmarks.show import TITLES, show
+from benchmarks.show import TITLES, markdown, show
 
 MESSAGING = ["tell", "ask", "ask64", "ring", "spawn", "idle"]
 STORING = ["put1", "put64", "put1000", "put8m", "get", "verify"]
@@ -79,6 +79,9 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each figure is taken (5)")
     parser.add_argument("--quick", action="store_true", help="a tenth of the work: to see that all runs")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures here")
+    parser.add_argument(
+        "--markdown", type=Path, metavar="FILE", help="also write the table here, for the docs"
+    )
     parser.add_argument("--case", action="append", choices=TITLES, metavar="CASE", help=", ".join(TITLES))
     parser.add_argument(
         "--folder", type=Path, default=Path(tempfile.gettempdir()), help="on the disk to measure"
@@ -106,6 +109,8 @@ def main() -> None:
         )
     measured = rows(chosen, found, errors, {case: unit for case, (_, unit) in TITLES.items()})
     show(measured, console)
+    if options.markdown is not None:
+        options.markdown.write_text(markdown(measured))
     if options.json is not None:
         options.json.write_text(json.dumps([row.as_json() for row in measured], indent=2) + "\n")
 

@@ -33,6 +33,16 @@ def show(found: Sequence[Row], console: Console) -> None:
             console.print(f"{row.subject}: {row.error}", highlight=False)
 
 
+def markdown(found: Sequence[Row]) -> str:
+    """The same for a page of the docs."""
+    lines = ["| case | system | median | unit | spread | of the limit |", "|---|---|---:|---|---:|---:|"]
+    for row in found:
+        if not row.error:
+            cells = (TITLES[row.subject.case][0], row.subject.system, *_figures(row))
+            lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
 def table(found: Sequence[Row]) -> Table:
     shown = Table(title=f"Python {platform.python_version()}, {platform.machine()}")
     for column in ("case", "system", "median", "unit", "spread", "of the limit"):
