@@ -4,55 +4,88 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import FrameType
 from typing import Any, ClassVar, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from theater.errors import SetupError
+from theater.untyped import name_of
 
 _REMEDY = "import it where the program runs, not only under TYPE_CHECKING, and before the class is used"
 
 
+class UnknownNameError(SetupError):
+    """An annotation calls a name that nothing has, or not yet."""
+
+    def __init__(self, where: str, name: str) -> None:
+        super().__init__(f"{where}: the name {name!r} in its annotation is not known: {_REMEDY}")
+
+
 class Scope:
-    """Where a class was written: what its annotations may call."""
+    """Where a class was written: what its annotations may call, and what they were found to mean."""
 
-    __slots__ = ("_frames", "space")
+    __slots__ = ("_frames", "_kept", "_meanings", "space")
 
-    def __init__(self, frame: FrameType) -> None:
-        self.space: Mapping[str, object] = frame.f_globals
-        self._frames: list[FrameType] = []  # of the functions and classes around it, innermost first
+    def __init__(self, space: Mapping[str, object], frames: Sequence[FrameType] = ()) -> None:
+        self.space = space  # of its module
+        self._frames = tuple(frames)  # of the functions and classes around it, innermost first
+        self._kept: dict[str, object] = {}
+        self._meanings: dict[str, Any] = {}
+
+    @classmethod
+    def around(cls, frame: FrameType) -> Scope:
+        """The scope of a class that this frame is making."""
+        frames = []
+        space = frame.f_globals
         while frame.f_locals is not frame.f_globals:
-            self._frames.append(frame)
+            frames.append(frame)
             if frame.f_code.co_flags & inspect.CO_NEWLOCALS or frame.f_back is None:
                 break
             frame = frame.f_back
+        return cls(space, frames)
 
     @property
     def names(self) -> dict[str, object]:
         """What the surroundings call by which name, as of now; the innermost wins."""
-        names: dict[str, object] = {}
+        names = dict(self._kept)
         for frame in reversed(self._frames):
             names |= frame.f_locals
         return names
+
+    def meaning(
+        self, where: str, raw: object, *, own: Mapping[str, object], space: Mapping[str, object]
+    ) -> Any:
+        """What the annotation at `where` means; `own` are the names inside the class.
+
+        Raises:
+            UnknownNameError: a name in it is not known (yet).
+            SetupError: it is not a type at all.
+        """
+        if where not in self._meanings:
+            names = {**self.names, **own}
+            self._meanings[where] = resolve(raw, where=where, space=space, names=names)
+        return self._meanings[where]
+
+    def settle(self) -> None:
+        """Let go of the surroundings, but for the classes in them: all annotations are known."""
+        self._kept = {name: value for name, value in self.names.items() if isinstance(value, type)}
+        self._frames = ()
 
 
 def resolve(raw: object, *, where: str, space: Mapping[str, object], names: Mapping[str, object]) -> Any:
     """Evaluate one annotation with the names of its module (`space`) and of its scope.
 
     Raises:
-        NameError: a name in it is not known (yet).
+        UnknownNameError: a name in it is not known (yet).
         SetupError: it is not a type at all.
     """
     holder = type("_", (), {"__annotations__": {"it": raw}})
     try:
         return get_type_hints(holder, dict(space), dict(names), include_extras=True)["it"]
+    except NameError as error:
+        raise UnknownNameError(where, error.name or str(error)) from None
     except (TypeError, SyntaxError, AttributeError, ValueError) as error:
         raise SetupError(f"{where}: {raw!r} is not a type: {error}") from None
-
-
-def unresolved(error: NameError, where: str) -> SetupError:
-    """What to say of a name that nobody knows."""
-    return SetupError(f"{where}: the name {error.name!r} in its annotation is not known: {_REMEDY}")
 
 
 def module_names(module: str) -> Mapping[str, object]:
@@ -111,7 +144,8 @@ def hints_of(
     """The types of the `wanted` names of a record class with these type arguments, bases first.
 
     Raises:
-        SetupError: an annotation cannot be resolved.
+        UnknownNameError: a name in an annotation is not known (yet).
+        SetupError: an annotation is not a type at all.
     """
     known = arguments_of(cls, given)
     hints: dict[str, object] = {}
@@ -120,13 +154,10 @@ def hints_of(
         for name, raw in own_annotations(base).items():
             if name not in wanted:
                 continue
-            where, space = f"{base.__qualname__}.{name}", module_names(base.__module__)
+            where, space = f"{name_of(base)}.{name}", module_names(base.__module__)
             try:
                 hint = resolve(raw, where=where, space=space, names=known_here)
-            except NameError:
-                try:
-                    hint = resolve(raw, where=where, space=space, names={**names, **known_here})
-                except NameError as error:
-                    raise unresolved(error, where) from None
+            except UnknownNameError:
+                hint = resolve(raw, where=where, space=space, names={**names, **known_here})
             hints[name] = substitute(hint, known.get(base, {}))
     return hints

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import msgspec
 
-from theater.annotation import hints_of
+from theater.annotation import UnknownNameError, hints_of
 from theater.compound import Dict, Fixed, Items, Record
 from theater.content import ContentRef
 from theater.errors import SetupError
@@ -44,6 +44,7 @@ class Shape:
         """Read an annotation; `names` are what a local class's own annotations may call.
 
         Raises:
+            UnknownNameError: an annotation in a record class calls a name that is not known (yet).
             SetupError: values of that type cannot be carried; the text says what to do instead.
         """
         return cls(_Reader(names or {}).read(annotation))
@@ -157,6 +158,8 @@ class _Reader:
         for name, hint in hints_of(cls, layout.names, args, names=self._names).items():
             try:
                 fields[name] = self.read(hint)
+            except UnknownNameError:
+                raise
             except SetupError as error:
                 raise SetupError(f"{name_of(cls)}.{name}: {error}") from None
         record.fill({name: fields[name] for name in layout.names}, layout.defaults)

@@ -51,10 +51,8 @@ def expected(name: str, value: object) -> MisfitError:
 
 
 def name_of(kind: type) -> str:
-    """How errors call a type: `None`, `int`, `shop.Order`."""
-    if kind is NoneType:
-        return "None"
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    """How errors call a type: `None`, `int`, `Order`."""
+    return "None" if kind is NoneType else kind.__qualname__.rpartition("<locals>.")[2]
 
 
 def check_scalar(value: object) -> None:

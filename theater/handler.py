@@ -1,0 +1,261 @@
+"""Handlers: what may be called from outside, and how its arguments, answers and errors travel."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import FunctionType
+from typing import Any, TypeVar, overload
+
+from theater import failure
+from theater.errors import SetupError
+from theater.shape import Shape
+from theater.untyped import MisfitError, World
+
+F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
+
+_MARK = "__theater_handler__"
+_LEAST, _MOST = -(2**63), 2**64 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class HandlerOptions:
+    """What `@handler` says of a function."""
+
+    raises: tuple[type[Exception], ...] | None = None  # None: as the handler that it overrides
+
+
+@overload
+def handler(function: F, /) -> F: ...
+@overload
+def handler(*, raises: tuple[type[Exception], ...]) -> Callable[[F], F]: ...
+def handler(function: Any = None, /, *, raises: tuple[type[Exception], ...] | None = None) -> Any:
+    """Let an async method be called from outside; the method itself stays as it is.
+
+    Args:
+        function: the method.
+        raises: exceptions that are answers: the asker gets them, and the actor lives on.
+
+    Raises:
+        SetupError: an option is wrong; a wrong method is told of when its class is made.
+    """
+    if raises is not None:
+        failure.check_declared(raises)
+    options = HandlerOptions(raises)
+
+    def mark(marked: Any) -> Any:
+        try:
+            setattr(marked, _MARK, options)
+        except AttributeError:
+            raise SetupError(f"@handler takes an async method, not {marked!r}") from None
+        return marked
+
+    return mark if function is None else mark(function)
+
+
+def options_of(attribute: object) -> HandlerOptions | None:
+    """What `@handler` said of an attribute of a class, or None if it is no handler."""
+    marked = getattr(attribute, "__func__", attribute)  # static and class methods may be marked inside
+    found = getattr(attribute, _MARK, None) or getattr(marked, _MARK, None)
+    return found if isinstance(found, HandlerOptions) else None
+
+
+def check_method(attribute: object, where: str) -> FunctionType:
+    """Let through an async method.
+
+    Raises:
+        SetupError: it is something else.
+    """
+    if isinstance(attribute, (staticmethod, classmethod)):
+        kind = type(attribute).__name__.removesuffix("method")
+        raise SetupError(f"{where}() is a {kind} method: a handler is an `async def` with `self`")
+    if not isinstance(attribute, FunctionType):
+        raise SetupError(f"{where} is not a function: a handler is an `async def` with `self`")
+    if not inspect.iscoroutinefunction(attribute):
+        raise SetupError(f"{where}() is not async: write `async def {attribute.__name__}(self, ...)`")
+    if not inspect.signature(attribute).parameters:
+        raise SetupError(f"{where}() has no `self`: a handler is an `async def` with `self`")
+    return attribute
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of a handler."""
+
+    name: str
+    kind: Any  # as `inspect.Parameter.kind`
+    shape: Shape
+    is_required: bool
+
+
+class HandlerPlan:
+    """How one handler is called: made once per class, used for every message."""
+
+    __slots__ = (
+        "_answer",
+        "_by_name",
+        "_kinds",
+        "_least",
+        "_more",
+        "_most",
+        "_only_by_place",
+        "_placed",
+        "_required",
+        "_rest",
+        "call",
+        "label",
+        "name",
+        "raises",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        call: Callable[..., Any],
+        *,
+        label: str,
+        parameters: Sequence[Parameter],
+        answer: Shape,
+        raises: tuple[type[Exception], ...] = (),
+    ) -> None:
+        self.name = name
+        self.call = call  # with the actor, then the arguments
+        self.label = label  # as errors call it: `Counter.add`
+        self.raises = raises
+        self._answer = answer
+        by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        self._placed = tuple(one for one in parameters if one.kind in by_place)
+        self._only_by_place = sum(one.kind is inspect.Parameter.POSITIONAL_ONLY for one in parameters)
+        named = [one for one in parameters if one.kind is inspect.Parameter.KEYWORD_ONLY]
+        self._by_name = {one.name: one.shape for one in (*self._placed[self._only_by_place :], *named)}
+        self._rest = next(
+            (one.shape for one in parameters if one.kind is inspect.Parameter.VAR_POSITIONAL), None
+        )
+        self._more = next(
+            (one.shape for one in parameters if one.kind is inspect.Parameter.VAR_KEYWORD), None
+        )
+        self._required = tuple(one.name for one in named if one.is_required)
+        self._kinds = tuple(one.shape.kinds for one in self._placed)
+        self._most = len(self._placed)
+        required = sum(one.is_required for one in self._placed)
+        self._least = self._most + 1 if self._required else required  # the quick way fills only places
+
+    def carry(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], world: World
+    ) -> tuple[tuple[Any, ...], dict[str, Any], list[Any], dict[str, Any]]:
+        """Check and copy the arguments of a message: as they arrive, and as plain values.
+
+        Raises:
+            TypeError: they do not fit the handler; the text names the argument.
+        """
+        if not kwargs and self._least <= len(args) <= self._most:
+            for value, kinds in zip(args, self._kinds):  # noqa: B905  # defaults fill the rest
+                kind = type(value)
+                if kind not in kinds:
+                    break
+                if kind is int:
+                    if not _LEAST <= value <= _MOST:
+                        break
+                elif kind is str and not value.isascii():
+                    break
+            else:
+                return args, kwargs, list(args), kwargs
+        self._check_names(args, kwargs)
+        pairs = self._each(Shape.carry, args, kwargs, world)
+        arrived, named = _split([pair[0] for pair in pairs], kwargs)
+        plain, plain_named = _split([pair[1] for pair in pairs], kwargs)
+        return arrived, named, list(plain), plain_named
+
+    def restore(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], world: World
+    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        """Bring arguments back from their plain form.
+
+        Raises:
+            TypeError: they do not fit the handler.
+        """
+        self._check_names(args, kwargs)
+        return _split(self._each(Shape.restore, args, kwargs, world), kwargs)
+
+    def carry_answer(self, answer: Any, world: World) -> tuple[Any, Any]:
+        """Check and copy an answer: as it arrives, and as a plain value.
+
+        Raises:
+            TypeError: it is not what the handler says it returns.
+        """
+        try:
+            return self._answer.carry(answer, world)
+        except MisfitError as misfit:
+            raise TypeError(f"the answer of {self.label}(): {misfit}") from None
+
+    def restore_answer(self, plain: Any, world: World) -> Any:
+        """Bring an answer back from its plain form.
+
+        Raises:
+            TypeError: it is not what the handler says it returns.
+        """
+        try:
+            return self._answer.restore(plain, world)
+        except MisfitError as misfit:
+            raise TypeError(f"the answer of {self.label}(): {misfit}") from None
+
+    def pack_error(self, error: BaseException, world: World) -> dict[str, Any]:
+        """The body of an error: its class name, its text, and those of its attributes that pack."""
+        return failure.pack_error(error, world, declared=self.raises)
+
+    def restore_error(
+        self, body: Mapping[str, Any], world: World, *, kind: type[BaseException] | None = None
+    ) -> Exception:
+        """The declared error that this body stands for; `kind` is its class where that is at hand."""
+        return failure.restore_error(body, world, declared=self.raises, kind=kind)
+
+    def _each(
+        self,
+        change: Callable[[Shape, Any, World], Any],
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        world: World,
+    ) -> list[Any]:
+        changed = []
+        for name, shape, value in self._matched(args, kwargs):
+            try:
+                changed.append(change(shape, value, world))
+            except MisfitError as misfit:
+                raise TypeError(f"{self.label}() argument {name!r}: {misfit}") from None
+        return changed
+
+    def _matched(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Iterator[tuple[str, Shape, Any]]:
+        """Each argument with its name and shape; only for names that were checked."""
+        for index, value in enumerate(args):
+            if index < self._most:
+                yield self._placed[index].name, self._placed[index].shape, value
+            elif self._rest is not None:
+                yield f"*{index}", self._rest, value
+        for name, value in kwargs.items():
+            shape = self._by_name.get(name, self._more)
+            if shape is not None:
+                yield name, shape, value
+
+    def _check_names(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
+        if len(args) > self._most and self._rest is None:
+            takes = f"{self._most} argument{'' if self._most == 1 else 's'}"
+            raise TypeError(f"{self.label}() takes {takes} by position, but {len(args)} came")
+        filled = {one.name for one in self._placed[: len(args)]}
+        for name in kwargs:
+            if name in filled and name in self._by_name:
+                raise TypeError(f"{self.label}() got several values for argument {name!r}")
+            if name not in self._by_name and self._more is None:
+                raise TypeError(f"{self.label}() got an unexpected argument {name!r}")
+        by_name = self._placed[len(args) :]
+        for index, one in enumerate(by_name, start=len(args)):
+            if one.is_required and (one.name not in kwargs or index < self._only_by_place):
+                raise TypeError(f"{self.label}() missing argument {one.name!r}")
+        for name in self._required:
+            if name not in kwargs:
+                raise TypeError(f"{self.label}() missing argument {name!r}")
+
+
+def _split(values: list[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    places = len(values) - len(kwargs)
+    return tuple(values[:places]), dict(zip(kwargs, values[places:], strict=True))

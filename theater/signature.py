@@ -1,0 +1,73 @@
+"""Signatures: the parameters and the answer of a function, each with its shape."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from types import FunctionType
+from typing import Any, TypeVar
+
+from theater.annotation import Scope, UnknownNameError, own_names, substitute
+from theater.errors import SetupError
+from theater.handler import HandlerPlan, Parameter
+from theater.shape import Shape
+from theater.untyped import name_of
+
+
+def plan_method(
+    function: FunctionType,
+    *,
+    owner: type,
+    label: str,
+    scope: Scope,
+    known: Mapping[TypeVar, object],
+    raises: tuple[type[Exception], ...],
+) -> HandlerPlan:
+    """Plan a method that stands in `owner`, written in `scope`; `known` is what type parameters stand for.
+
+    Raises:
+        UnknownNameError: an annotation calls a name that is not known (yet).
+        SetupError: what a parameter or the answer holds cannot be carried.
+    """
+    signature = inspect.signature(function)
+    space = inspect.unwrap(function).__globals__
+    own = own_names(owner) | {one.__name__: one for one in getattr(function, "__type_params__", ())}
+    written = f"{name_of(owner)}.{function.__name__}()"
+
+    def shape(raw: object, part: str) -> Shape:
+        meaning = scope.meaning(f"{written} {part}", raw, own=own, space=space)
+        return shape_of(substitute(meaning, known), f"{label}() {part}", scope.names)
+
+    parameters = [
+        Parameter(one.name, one.kind, shape(one.annotation, f"parameter {one.name!r}"), _is_required(one))
+        for one in list(signature.parameters.values())[1:]
+    ]
+    answer = shape(signature.return_annotation, "answer")
+    return HandlerPlan(
+        function.__name__, function, label=label, parameters=parameters, answer=answer, raises=raises
+    )
+
+
+def shape_of(annotation: object, where: str, names: Mapping[str, object]) -> Shape:
+    """Read an annotation; an error says where it stands.
+
+    Raises:
+        UnknownNameError: it calls a name that is not known (yet).
+        SetupError: what it says cannot be carried.
+    """
+    try:
+        return Shape.of(annotation, names=names)
+    except UnknownNameError:
+        raise
+    except SetupError as error:
+        raise SetupError(f"{where}: {error}") from None
+
+
+def _is_required(one: inspect.Parameter) -> bool:
+    variable = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return one.default is inspect.Parameter.empty and one.kind not in variable
+
+
+def plan_hook(name: str, function: Callable[..., Any], label: str) -> HandlerPlan:
+    """Plan a hook: the runtime calls it with values of its own, so nothing is carried."""
+    return HandlerPlan(name, function, label=label, parameters=(), answer=Shape.of(object))

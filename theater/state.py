@@ -1,0 +1,241 @@
+"""State: an actor's fields as plain values, and a cheap look at what a message changed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from msgpack import packb
+
+from theater.content import ContentRef
+from theater.field import Default
+from theater.plain import DEPTH, Addressed, encode, form
+from theater.shape import Shape
+from theater.untyped import SCALARS, MisfitError, World, check_scalar
+
+_NONE: Final = object()  # stands for a field that is not there
+_LEAVES = frozenset({datetime, UUID, ContentRef})  # besides scalars, what never changes in an untyped place
+_HEADER = 9  # bytes that MessagePack takes at most for a number or for the length of a text
+_WIDEST = 4  # bytes of a character
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an actor class."""
+
+    name: str
+    shape: Shape
+    default: Default | None
+
+
+class State:
+    """The fields of one actor class."""
+
+    __slots__ = ("fields", "label")
+
+    def __init__(self, label: str, fields: Mapping[str, Field]) -> None:
+        self.label = label  # as errors call the class
+        self.fields = dict(fields)
+
+    def copy(self, attributes: Mapping[str, Any], world: World) -> dict[str, Any]:
+        """The fields among these attributes as plain values.
+
+        Raises:
+            TypeError: one is missing, one does not fit, or a public attribute is no field.
+        """
+        self.check_names(attributes)
+        return {name: self.pack(name, self.value(attributes, name), world) for name in self.fields}
+
+    def restore(self, plain: Mapping[str, Any], world: World) -> dict[str, Any]:
+        """The values of all fields; those that a record lacks get their defaults.
+
+        Raises:
+            TypeError: the record holds something else than this class has.
+        """
+        for name in plain:
+            if name not in self.fields:
+                raise TypeError(f"the recorded state has a field {name!r}, which {self.label} has not")
+        return {name: self._build(field, plain, world) for name, field in self.fields.items()}
+
+    def value(self, attributes: Mapping[str, Any], name: str) -> Any:
+        """A field's value.
+
+        Raises:
+            TypeError: it is not there.
+        """
+        value = attributes.get(name, _NONE)
+        if value is _NONE:
+            raise TypeError(f"{self.label} has lost its field {name!r}")
+        return value
+
+    def pack(self, name: str, value: Any, world: World) -> Any:
+        """A field's value as a plain value.
+
+        Raises:
+            TypeError: it does not fit.
+        """
+        try:
+            return self.fields[name].shape.pack(value, world)
+        except MisfitError as misfit:
+            raise TypeError(f"{self.label} field {name!r}: {misfit}") from None
+
+    def check_names(self, attributes: Collection[str]) -> None:
+        """Refuse attributes that are neither fields nor scratch.
+
+        Raises:
+            TypeError: there is one.
+        """
+        for name in attributes:
+            if name not in self.fields and not name.startswith("_"):
+                remedy = f"annotate it in the class to make it state, or call it `_{name}`"
+                raise TypeError(f"{self.label} has an attribute {name!r} that is no field: {remedy}")
+
+    def _build(self, field: Field, plain: Mapping[str, Any], world: World) -> Any:
+        if field.name not in plain:
+            if field.default is None:
+                raise TypeError(f"the recorded state lacks the field {field.name!r} of {self.label}")
+            return field.default()
+        try:
+            return field.shape.restore(plain[field.name], world)
+        except MisfitError as misfit:
+            raise TypeError(f"{self.label} field {field.name!r} in the record: {misfit}") from None
+
+
+class StateKeeper:
+    """Remembers the last good state of one actor: values that never change as they are, the rest packed."""
+
+    __slots__ = ("_fixed", "_packed", "_plain", "_size", "_state", "_world")
+
+    def __init__(self, state: State, attributes: Mapping[str, Any], world: World) -> None:
+        self._state = state
+        self._world = world
+        self._fixed: dict[str, Any] = {}
+        self._packed: dict[str, bytes] = {}
+        self._plain: dict[str, Any] = {}  # of the packed ones
+        self._size = -1
+        self._look(attributes)
+
+    def changed(self, actor: object) -> bool:
+        """Say whether the state differs from the last good one, and if so take it as such.
+
+        Raises:
+            TypeError: it cannot be packed, or there is an attribute that is no field; nothing is taken then.
+        """
+        attributes = actor.__dict__
+        if self._packed or len(attributes) != self._size:
+            return self._look(attributes)
+        for name, value in self._fixed.items():
+            if attributes.get(name, _NONE) is not value:
+                return self._look(attributes)
+        return False
+
+    def plain(self) -> dict[str, Any]:
+        """The last good state as plain values; not to be changed."""
+        state = self._state
+        return {
+            name: self._plain[name]
+            if name in self._plain
+            else self._fixed[name]
+            if type(self._fixed[name]) in SCALARS
+            else state.pack(name, self._fixed[name], self._world)
+            for name in state.fields
+        }
+
+    def small(self, limit: int) -> dict[str, Any] | None:
+        """The last good state if it packs to at most `limit` bytes."""
+        if sum(map(len, self._packed.values())) > limit:
+            return None
+        plain = self.plain()
+        if sum(self._at_most(plain)) <= limit or len(encode(plain)) <= limit:
+            return plain
+        return None
+
+    def restore_into(self, actor: object) -> None:
+        """Bring the last good state back; scratch stays."""
+        attributes = actor.__dict__
+        fields = self._state.fields
+        for name in [name for name in attributes if name not in fields and not name.startswith("_")]:
+            del attributes[name]
+        attributes.update(self._fixed)
+        for name, plain in self._plain.items():
+            attributes[name] = fields[name].shape.restore(plain, self._world)
+
+    def _look(self, attributes: Mapping[str, Any]) -> bool:
+        """Compare field by field; keep all of it or nothing."""
+        state = self._state
+        if len(attributes) != self._size:
+            state.check_names(attributes)
+        fixed, packed, plains, differs = {}, {}, {}, False
+        for name, field in state.fields.items():
+            value = state.value(attributes, name)
+            if value is self._fixed.get(name, _NONE):
+                fixed[name] = value
+            elif self._is_fixed(field, value):
+                self._check(name, value)
+                fixed[name] = value
+                differs = differs or not _same(value, self._fixed.get(name, _NONE))
+            else:
+                plain, data = self._pack(name, field, value)
+                packed[name], plains[name] = data, plain
+                differs = differs or data != self._packed.get(name)
+        self._fixed, self._packed, self._plain = fixed, packed, plains
+        self._size = len(attributes)
+        return differs
+
+    def _is_fixed(self, field: Field, value: Any) -> bool:
+        kind = type(value)
+        return kind in SCALARS or field.shape.frozen or kind in _LEAVES or isinstance(value, Addressed)
+
+    def _check(self, name: str, value: Any) -> None:
+        if type(value) not in self._state.fields[name].shape.kinds:
+            self._state.pack(name, value, self._world)
+            return
+        try:
+            check_scalar(value)
+        except MisfitError as misfit:
+            raise TypeError(f"{self._state.label} field {name!r}: {misfit}") from None
+
+    def _pack(self, name: str, field: Field, value: Any) -> tuple[Any, bytes]:
+        """A value that can change: what it was last time if its bytes are the same, else packed again.
+
+        The bytes only serve to compare: C writes them, without sorting and without a copy.
+        """
+        last = self._packed.get(name)
+        if field.shape.form.direct and last is not None:
+            try:
+                data = _quick(value)
+            except (TypeError, ValueError, OverflowError):
+                data = b""  # it does not fit: the walk below finds where
+            if data == last:
+                return self._plain[name], last
+        plain = self._state.pack(name, value, self._world)
+        return plain, _quick(plain)
+
+    def _at_most(self, plain: Mapping[str, Any]) -> Iterator[int]:
+        """For each field, no fewer bytes than it packs to."""
+        for name, value in plain.items():
+            size = _HEADER + _WIDEST * len(name)
+            if name in self._packed:
+                yield size + 2 * len(self._packed[name])
+            elif isinstance(value, (str, bytes)):
+                yield size + _HEADER + _WIDEST * len(value)
+            elif type(value) in SCALARS:
+                yield size + _HEADER
+            else:
+                yield size + len(encode(value))
+
+
+def _quick(value: Any) -> bytes:
+    packed: bytes = packb(value, strict_types=True, default=_other)
+    return packed
+
+
+def _other(value: object) -> object:
+    return form(value, DEPTH)
+
+
+def _same(value: Any, last: Any) -> bool:
+    return type(value) is type(last) and bool(value == last)
