@@ -10,8 +10,9 @@ from __future__ import annotations
 from theater.errors import MalformedError
 
 ACTOR_BYTES = 16
-_START = b"\x97\x01\xc4\x10"
-_SEQ = len(_START) + ACTOR_BYTES
+EVENT_START = b"\x97\x01\xc4\x10"
+STUB_START = b"\x93\xc4\x10"
+_SEQ = len(EVENT_START) + ACTOR_BYTES
 _NO_PARENT = 0xC0
 _PARENT = b"\xc4\x20"
 _PARENT_BYTES = 34
@@ -25,12 +26,12 @@ def heading(data: bytes) -> tuple[bytes, int]:
     Raises:
         MalformedError: the bytes do not begin as an event does.
     """
-    if data[: len(_START)] != _START or len(data) <= _SEQ:
+    if data[: len(EVENT_START)] != EVENT_START or len(data) <= _SEQ:
         raise _malformed(data)
     seq = data[_SEQ]
     if seq >= _SMALL:
-        seq, _ = _unsigned(data, _SEQ)
-    return data[len(_START) : _SEQ], seq
+        seq, _ = unsigned(data, _SEQ)
+    return data[len(EVENT_START) : _SEQ], seq
 
 
 def time_of(data: bytes) -> int:
@@ -40,15 +41,19 @@ def time_of(data: bytes) -> int:
         MalformedError: the bytes do not begin as an event does.
     """
     heading(data)
-    _, parent = _unsigned(data, _SEQ)
+    _, parent = unsigned(data, _SEQ)
     if data[parent : parent + 1] != bytes([_NO_PARENT]) and data[parent : parent + 2] != _PARENT:
         raise _malformed(data)
     after = parent + (1 if data[parent] == _NO_PARENT else _PARENT_BYTES)
-    return _unsigned(data, after)[0]
+    return unsigned(data, after)[0]
 
 
-def _unsigned(data: bytes, at: int) -> tuple[int, int]:
-    """Read the integer at `at`; returns it and where it ends."""
+def unsigned(data: bytes, at: int) -> tuple[int, int]:
+    """Read the integer at `at`; returns it and where it ends.
+
+    Raises:
+        MalformedError: there is none.
+    """
     first = data[at] if at < len(data) else _NO_PARENT
     if first < _SMALL:
         return first, at + 1

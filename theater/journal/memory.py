@@ -1,7 +1,7 @@
 """The journal in memory: the newest events of all chains together, and every content a store keeps.
 
 `append` is the hottest call of a theater, so all work that only a looker needs waits for one: the index of
-events by chain is made when an event is asked for, the Merkle tree when a checkpoint is, or when leaves pile up.
+events by chain is made when an event is asked for, the Merkle tree when a checkpoint is or leaves pile up.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class MemoryJournal:
         self._frontier = Frontier()
         self._contents = _Contents()
         self._index = _Index()
+        self._ends: dict[bytes, int] = {}  # events of each chain, dropped ones too
 
     @property
     def key(self) -> VerifyKey:
@@ -65,8 +66,8 @@ class MemoryJournal:
         return self.size
 
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
-        del actor, seq  # they stand in `data`, and are read there when somebody looks
         self._events.append(data)
+        self._ends[actor] = seq + 1
         leaves = self._leaves
         leaves.append(leaf)
         self.size = size = self.size + 1
@@ -124,7 +125,10 @@ class MemoryJournal:
     def first(self, actor: bytes) -> int:
         oldest = self.size - len(self._events)
         self._index.follow(self._events, oldest)
-        return self._index.first(actor, oldest)
+        return self._ends.get(actor, 0) - self._index.kept(actor, oldest)
+
+    def committed_of(self, actor: bytes) -> int:
+        return self._ends.get(actor, 0)
 
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return {}
@@ -228,7 +232,7 @@ class _Index:
         first, numbers = self._chains.get(actor, (0, ()))
         return numbers[seq - first] if 0 <= seq - first < len(numbers) else None
 
-    def first(self, actor: bytes, oldest: int) -> int:
-        first, numbers = self._chains.get(actor, (0, ()))
-        dropped = bisect_left(numbers, oldest)
-        return first + dropped if dropped < len(numbers) else self._next
+    def kept(self, actor: bytes, oldest: int) -> int:
+        """How many events of a chain have at least the number `oldest`."""
+        _, numbers = self._chains.get(actor, (0, ()))
+        return len(numbers) - bisect_left(numbers, oldest)

@@ -156,6 +156,10 @@ class Journal(Protocol):
         """The seq of the oldest event of this chain that is still here; past its end if none is."""
         ...
 
+    def committed_of(self, actor: bytes) -> int:
+        """How many events of this chain stand under a signed checkpoint that will survive the process."""
+        ...
+
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         """What each chain held when the journal was opened: number of events, and hash of the last one."""
         ...

@@ -1,0 +1,200 @@
+"""Group commit: batches form by themselves out of what comes in while the one before is at the disk.
+
+The one file of the journal that touches the event loop: one wake-up of it per batch, no timer, no linger.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TypeVar
+
+from theater.checkpoint import Checkpoint
+from theater.errors import JournalFailedError
+from theater.journal.log import Log
+from theater.journal.opening import Opened
+from theater.journal.pending import Pending
+from theater.journal.walk import Place
+from theater.journal.writer import Writer
+
+T = TypeVar("T")
+BATCH_BYTES = 8 << 20  # a batch with more takes no further request
+FULL_BYTES = 64 << 20  # so much may wait for the disk
+_FRONTIER_EVERY = 4096  # events; opening hashes no more than these and a batch
+_TURNS = 3  # of the loop, in which those who were answered come again before the next batch is sealed
+
+
+class Commits:
+    """Seals batches, hands them to the writer, and tells everyone who waits."""
+
+    def __init__(
+        self,
+        log: Log,
+        opened: Opened,
+        *,
+        on_failure: Callable[[JournalFailedError], None],
+        on_room: Callable[[], None],
+    ) -> None:
+        """Go on where a folder was opened; call it on the loop."""
+        self.forming = Pending(opened.place, frontier=opened.frontier)
+        self.is_busy = False  # a flush is scheduled, or a batch is at the disk
+        self.committed = opened.frontier.size
+        self.committed_to = self.forming.base  # position in the log
+        self.note = opened.note
+        self.failed: JournalFailedError | None = None
+        self.has_ended = False  # failed, or closed
+        self.full = False
+        self._log = log
+        self._frontier = opened.frontier
+        self._written_at = opened.frontier.size  # events when the frontier was last written
+        self._origin = opened.index.origin
+        self._key = opened.key
+        self._on_failure = on_failure
+        self._on_room = on_room
+        self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
+        self._waiting = 0  # bytes in them
+        self._loop = loop = asyncio.get_running_loop()
+        self._writer = Writer(
+            log,
+            written=lambda: call(loop, self._written),
+            failed=lambda error: call(loop, self._fail, error),
+        )
+
+    def wake(self) -> None:
+        """See to it that what has come in is flushed, once all who are ready to run had their turn."""
+        self.is_busy = True
+        self._loop.call_soon(self._flush)
+
+    def seal(self) -> None:
+        """End the forming batch with a signed checkpoint, and begin the next."""
+        batch = self.forming
+        for leaf in batch.leaves:
+            self._frontier.append(leaf)
+        size = self._frontier.size
+        batch.seal(Checkpoint(self._origin, size, self._frontier.root()).sign(self._key), size)
+        self._waiting += batch.weight
+        self._flying.append(batch)
+        if len(self._flying) == 1:
+            self.is_busy = True
+            self._writer.submit(batch)
+        self.forming = self._next(self._log.after(batch.end))
+        self.weigh()
+
+    def weigh(self) -> None:
+        """Say whether too much waits for the disk."""
+        self.full = self._waiting + self.forming.weight >= FULL_BYTES
+
+    def then(self, future: asyncio.Future[T], result: T) -> None:
+        if self.failed is not None:
+            _refuse(future, self.failed)
+        elif not self.forming.is_empty:
+            self.forming.waiters.append((future, result))
+        elif self._flying:
+            self._flying[-1].waiters.append((future, result))
+        elif not future.done():
+            future.set_result(result)
+
+    def flushed(self) -> asyncio.Future[None] | None:
+        if self.failed is None and self.forming.is_empty and not self._flying:
+            return None
+        future: asyncio.Future[None] = self._loop.create_future()
+        self.then(future, None)
+        return future
+
+    def pending(self, position: int, length: int) -> bytes | None:
+        """Bytes that are not known to be on the disk yet; any thread may call it."""
+        for batch in self._unwritten():
+            found = batch.read(position, length)
+            if found is not None:
+                return found
+        return None
+
+    def writing(self, digest: bytes) -> bytes | None:
+        """A content whose file may not be there yet; any thread may call it."""
+        files = (file for batch in self._unwritten() for file in batch.files)
+        return next((content for _, name, content in files if name == digest), None)
+
+    def refusal(self) -> JournalFailedError:
+        """What an append gets now."""
+        return JournalFailedError("the journal is closed" if self.failed is None else str(self.failed))
+
+    def stop(self) -> None:
+        """End the writer thread; waits for the batches that were sealed."""
+        self._writer.stop()
+
+    def drop(self) -> None:
+        """Let go of files that were not written, once the writer has ended."""
+        for batch in self._unwritten():
+            for draft, _, _ in batch.files:
+                draft.abort()
+
+    def _unwritten(self) -> tuple[Pending, ...]:
+        forming = self.forming  # looked at first: another thread must not miss it when it is sealed meanwhile
+        return (*self._flying, forming)
+
+    def _next(self, place: Place) -> Pending:
+        is_due = place.offset == 0 or self._frontier.size - self._written_at >= _FRONTIER_EVERY
+        if is_due:
+            self._written_at = self._frontier.size
+        return Pending(place, frontier=self._frontier if is_due else None)
+
+    def _flush(self) -> None:
+        if self._flying or self.failed is not None:
+            return
+        if self.forming.is_empty:
+            self.is_busy = False
+        else:
+            self.seal()
+
+    def _written(self) -> None:
+        """The first of the sealed batches is on the disk."""
+        batch = self._flying.popleft()
+        self._waiting -= batch.weight
+        self.committed = batch.size
+        self.committed_to = batch.base + len(batch.buffer)
+        self.note = batch.note or self.note
+        if self._flying:
+            self._writer.submit(self._flying[0])
+        elif not self.forming.is_empty:
+            self.seal()
+        for future, result in batch.waiters:
+            if not future.done():
+                future.set_result(result)
+        if not self._flying:
+            self._loop.call_soon(self._turn, _TURNS)
+        was_full = self.full
+        self.weigh()
+        if was_full and not self.full:
+            self._on_room()
+
+    def _turn(self, left: int) -> None:
+        """Let those who were answered come again before the next batch is sealed."""
+        if left:
+            self._loop.call_soon(self._turn, left - 1)
+        else:
+            self._flush()
+
+    def _fail(self, error: Exception) -> None:
+        self.failed = failed = JournalFailedError(f"the journal could not be written: {error}")
+        self.has_ended = True
+        failed.__cause__ = error
+        self.is_busy = True  # for ever: nothing is flushed any more
+        for batch in self._unwritten():
+            for future, _ in batch.waiters:
+                _refuse(future, failed)
+            batch.waiters.clear()
+        self._on_failure(failed)
+
+
+def call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
+    """Call back on the loop, unless it is closed: then nobody is left to tell."""
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(function, *arguments)
+
+
+def _refuse(future: asyncio.Future[T], failed: JournalFailedError) -> None:
+    if not future.done():
+        refusal = JournalFailedError(str(failed))
+        refusal.__cause__ = failed.__cause__
+        future.set_exception(refusal)

@@ -1,0 +1,258 @@
+"""The journal in a folder: everything in one log, signed and synced in batches."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from secrets import token_hex
+from typing import TypeVar
+from zlib import crc32
+
+from anyio import to_thread
+
+from theater.checkpoint import Checkpoint, Note
+from theater.errors import JournalFailedError
+from theater.journal.blobs import DiskIngest
+from theater.journal.calls import Calls, content_errors
+from theater.journal.commits import BATCH_BYTES, Commits
+from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pack_check, pack_head
+from theater.journal.heading import time_of
+from theater.journal.index import LENGTH_BITS, Index
+from theater.journal.log import SEGMENT_BYTES, Log
+from theater.journal.lookup import Lookup
+from theater.journal.opening import Opened, open_folder
+from theater.keys import SigningKey, VerifyKey
+
+T = TypeVar("T")
+
+
+class DiskJournal:
+    """A folder, held by this process from `open` to `close`."""
+
+    durable = True
+    _commits: Commits  # from `open` on, as all below
+    _log: Log
+    _index: Index
+    _lookup: Lookup
+    _opened: Opened
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        key: SigningKey | None = None,
+        origin: str | None = None,
+        calls: Calls | None = None,
+        segment_bytes: int = SEGMENT_BYTES,
+    ) -> None:
+        """Name the folder; `origin` is for a new one, and a `key` that is given is not kept in it."""
+        self.size = 0
+        self.cut: Path | None = None  # where the bytes of a torn batch are kept that opening cut
+        self.on_failure: Callable[[BaseException], None] | None = None
+        self.on_room: Callable[[], None] | None = None
+        self._calls = calls or Calls()
+        self._open_folder = partial(
+            open_folder, folder, key=key, origin=origin or f"theater/{token_hex(16)}", calls=self._calls
+        )
+        self._segment_bytes = segment_bytes
+        self._newest: bytes | None = None
+        self._unnamed: dict[bytes, int] = {}  # contents in files that no event names yet, and their sizes
+        self._is_open = False
+
+    async def open(self) -> None:
+        self._opened = opened = await to_thread.run_sync(self._open_folder)
+        try:
+            self._log = await to_thread.run_sync(self._go_on)
+        except BaseException:
+            opened.lock.release()
+            raise
+        self._index = opened.index
+        self._commits = commits = Commits(
+            self._log, opened, on_failure=self._tell_failure, on_room=self._tell_room
+        )
+        self._lookup = Lookup(opened.folder, opened.index, pending=commits.pending, writing=commits.writing)
+        self.size = opened.index.size
+        self.cut = opened.cut
+        self._is_open = True
+
+    async def close(self) -> None:
+        if not self._is_open:
+            return
+        flushed = self.flushed()
+        if flushed is not None:
+            await asyncio.wait([flushed])
+        self._is_open = False
+        self._commits.has_ended = True
+        await to_thread.run_sync(self._end)
+
+    @property
+    def origin(self) -> str:
+        return self._index.origin
+
+    @property
+    def key(self) -> VerifyKey:
+        return self._opened.key.public
+
+    @property
+    def last_time(self) -> int:
+        return self._opened.last_time if self._newest is None else time_of(self._newest)
+
+    @property
+    def committed(self) -> int:
+        return self._commits.committed
+
+    @property
+    def failed(self) -> BaseException | None:
+        return self._commits.failed
+
+    @property
+    def full(self) -> bool:
+        return self._commits.full
+
+    def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
+        del blobs  # a folder keeps all contents
+        commits = self._commits
+        if commits.has_ended:
+            raise commits.refusal()
+        if self._unnamed:
+            self._name(data)
+        positions = self._index.events.get(actor)
+        if positions is None:
+            positions = self._index.events[actor] = array("Q")
+        if seq != len(positions):
+            raise ValueError(f"event {seq} of {actor.hex()} where {len(positions)} is the next")
+        batch = commits.forming
+        buffer = batch.buffer
+        positions.append(batch.base + len(buffer))
+        head = pack_head(len(data), EVENT)
+        buffer += pack_check(crc32(data, crc32(head))) + head + data
+        batch.leaves.append(leaf)
+        self._newest = data
+        self.size += 1
+        if len(buffer) + batch.file_bytes >= BATCH_BYTES:
+            commits.seal()
+        elif not commits.is_busy:
+            commits.wake()
+
+    def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
+        del kept  # a folder keeps all contents
+        commits = self._commits
+        if commits.has_ended:
+            raise commits.refusal()
+        if self.holds(digest):
+            return
+        if len(content) > BLOB_LIMIT:
+            self._put_file(digest, content)
+        else:
+            batch = commits.forming
+            with content_errors():
+                self._log.reserve(batch.end_with(len(content)))
+            position = batch.add(BLOB, digest, content)
+            self._index.blobs[digest] = position << LENGTH_BITS | len(content)
+        if not commits.is_busy:
+            commits.wake()
+
+    def holds(self, digest: bytes) -> bool:
+        return digest in self._index.blobs or digest in self._index.files
+
+    def size_of(self, digest: bytes) -> int | None:
+        return self._lookup.size_of(digest)
+
+    def read(self, digest: bytes) -> bytes:
+        return self._lookup.read_at(digest, 0, self.size_of(digest) or 0)
+
+    def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
+        return self._lookup.read_at(digest, offset, length)
+
+    def forget(self, digest: bytes) -> None:
+        self._index.blobs.pop(digest, None)
+        self._index.files.pop(digest, None)
+
+    def ingest(self) -> DiskIngest:
+        return DiskIngest(self._opened.folder, self._calls, holds=self.holds, published=self._publish)
+
+    def then(self, future: asyncio.Future[T], result: T) -> None:
+        self._commits.then(future, result)
+
+    def flushed(self) -> asyncio.Future[None] | None:
+        return self._commits.flushed()
+
+    def event(self, actor: bytes, seq: int) -> bytes:
+        return self._lookup.event(actor, seq)
+
+    def first(self, actor: bytes) -> int:
+        del actor
+        return 0
+
+    def committed_of(self, actor: bytes) -> int:
+        return bisect_left(self._index.events.get(actor, ()), self._commits.committed_to)
+
+    def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
+        return self._opened.tips
+
+    def checkpoint(self) -> Note:
+        return self._commits.note
+
+    def abandon(self) -> None:
+        """Let go of the folder as a crash does: what is not committed is lost, and nothing is tidied up."""
+        if self._is_open:
+            self._is_open = False
+            self._commits.has_ended = True
+            self._commits.stop()
+            self._commits.drop()
+            self._log.close()
+            self._opened.lock.release()
+
+    def _go_on(self) -> Log:
+        opened = self._opened
+        return Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
+
+    def _end(self) -> None:
+        commits = self._commits
+        commits.stop()
+        try:
+            if commits.failed is None:
+                checkpoint = Checkpoint.parse(commits.note.text)
+                self._log.finish(size=checkpoint.size, root=checkpoint.root)
+        except OSError as error:
+            raise JournalFailedError(f"all is committed, but closing failed: {error}") from error
+        finally:
+            commits.drop()
+            self._log.close()
+            self._opened.lock.release()
+
+    def _put_file(self, digest: bytes, content: bytes) -> None:
+        """Leave a large content to the writer, with its room reserved."""
+        with content_errors():
+            draft = self._log.draft(len(content))
+        batch = self._commits.forming
+        batch.files.append((draft, digest, content))
+        batch.file_bytes += len(content)
+        self._publish(digest, len(content))
+        self._commits.weigh()
+
+    def _publish(self, digest: bytes, size: int) -> None:
+        """A content is, or will be, in its file; worker threads call this too."""
+        self._index.files[digest] = size
+        self._unnamed[digest] = size
+
+    def _name(self, data: bytes) -> None:
+        """Write down the files that this event is the first to name; others are swept at the next opening."""
+        batch = self._commits.forming
+        for digest, size in tuple(self._unnamed.items()):
+            if digest in data:
+                batch.add(FILE, digest, file_size(size))
+                del self._unnamed[digest]
+
+    def _tell_failure(self, error: JournalFailedError) -> None:
+        if self.on_failure is not None:
+            self.on_failure(error)
+
+    def _tell_room(self) -> None:
+        if self.on_room is not None:
+            self.on_room()

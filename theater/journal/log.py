@@ -1,0 +1,95 @@
+"""The log of an open folder, as the writer thread sees it: batches go in, and there is always room ahead."""
+
+from __future__ import annotations
+
+from theater.journal.blobs import Draft
+from theater.journal.calls import Calls, is_full, write_file
+from theater.journal.folder import Folder
+from theater.journal.marks import Closed
+from theater.journal.pending import Pending
+from theater.journal.segment import Segment
+from theater.journal.walk import Place
+
+SEGMENT_BYTES = 64 << 20  # a segment with more is followed by the next
+_NEXT = 8 << 20  # so many bytes before, the next one is made ready
+
+
+class Log:
+    """Writes batches to the segments of a folder, one after the other."""
+
+    def __init__(
+        self, folder: Folder, place: Place, *, calls: Calls, segment_bytes: int = SEGMENT_BYTES
+    ) -> None:
+        """Go on at `place`."""
+        self._folder = folder
+        self._calls = calls
+        self._segment_bytes = segment_bytes
+        self._current = Segment(folder.segment(place.segment), place.segment, end=place.offset, calls=calls)
+        self._next: Segment | None = None
+        calls.sync_folder(folder.segments)
+        self.look_ahead()
+
+    def after(self, place: Place) -> Place:
+        """Where the batch behind the one that ends at `place` begins; called on the event loop."""
+        following = self._next
+        if place.offset < self._segment_bytes or following is None or not following.has_room:
+            return place
+        return Place(following.number, 0) if following.number > place.segment else place
+
+    def reserve(self, place: Place) -> None:
+        """See to it that the log can be written up to `place`; called on the event loop.
+
+        Raises:
+            OSError: the disk has no room for it.
+        """
+        following = self._next
+        if following is not None and following.number == place.segment:
+            following.reserve(place.offset)
+        else:
+            self._current.reserve(place.offset)
+
+    def write(self, batch: Pending) -> None:
+        """Write a batch, the files that it names first, and wait until all of it is on the disk."""
+        for draft, digest, content in batch.files:
+            draft.write(content)
+            draft.publish(digest)
+        if self._next is not None and batch.segment == self._next.number:
+            self._current.close()
+            self._current, self._next = self._next, None
+        self._current.write(batch.buffer, batch.start)
+
+    def look_ahead(self) -> None:
+        """Prepare room for the batches to come; while the disk is full, the log stays where it is."""
+        self._current.fill()
+        if self._current.end < self._segment_bytes - _NEXT:
+            return
+        try:
+            following = self._next or self._follow(self._current.number + 1)
+        except OSError as error:
+            if not is_full(error):
+                raise
+        else:
+            following.fill()
+            self._next = following
+
+    def _follow(self, number: int) -> Segment:
+        segment = Segment(self._folder.segment(number), number, end=0, calls=self._calls)
+        self._calls.sync_folder(self._folder.segments)
+        return segment
+
+    def draft(self, size: int) -> Draft:
+        """Reserve room for a content of `size` bytes; called on the event loop."""
+        return Draft(self._folder, self._calls, room=size)
+
+    def finish(self, *, size: int, root: bytes) -> None:
+        """Leave the folder as a clean close does."""
+        if self._next is not None:
+            self._calls.unlink(self._folder.segment(self._next.number))
+        self._current.finish()
+        mark = Closed(self._current.number, self._current.end, size, root)
+        write_file(self._calls, self._folder.path / "closed", str(mark).encode(), tmp=self._folder.tmp)
+
+    def close(self) -> None:
+        for segment in (self._current, self._next):
+            if segment is not None:
+                segment.close()

@@ -1,0 +1,176 @@
+"""Opening a folder: all of it is looked at before anything is changed, then it is put in order.
+
+What a crash leaves is put in order: a torn last batch is cut and kept aside, files that no committed event
+names are swept. What no crash leaves is damage, and refused.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from theater.checkpoint import Checkpoint, Note
+from theater.errors import (
+    CorruptJournalError,
+    FolderError,
+    MalformedError,
+    SetupError,
+    SignatureError,
+    TheaterError,
+)
+from theater.event import event_hash
+from theater.journal.calls import Calls
+from theater.journal.folder import Folder
+from theater.journal.frames import EVENT, FRONTIER, STUB, read_frontier
+from theater.journal.heading import time_of
+from theater.journal.index import Index
+from theater.journal.lock import Lock
+from theater.journal.lookup import Lookup
+from theater.journal.making import fill, is_theater, make_path, read_key
+from theater.journal.marks import Closed, Format
+from theater.journal.tidying import put_in_order
+from theater.journal.walk import Batch, Place, Walk
+from theater.keys import SigningKey, VerifyKey
+from theater.merkle import HASH_BYTES, Frontier
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A folder that this process holds, and what is in it."""
+
+    folder: Folder
+    lock: Lock
+    key: SigningKey
+    index: Index
+    frontier: Frontier
+    note: Note  # the newest checkpoint
+    tips: dict[bytes, tuple[int, bytes]]
+    last_time: int
+    place: Place  # where the log goes on
+    cut: Path | None  # where the bytes of a torn batch are kept
+
+
+def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin: str, calls: Calls) -> Opened:
+    """Take a folder, after making it with this `origin` if it is missing or empty.
+
+    Raises:
+        FolderError: it is no theater's, of a newer format, read-only, or its key is missing.
+        FolderInUseError: another process has it open.
+        CorruptJournalError: it is damaged. Nothing was changed, here as in the cases above.
+        SetupError: the key given is not its key.
+    """
+    folder = Folder(path)
+    is_new = not is_theater(folder.path)
+    try:
+        if is_new:
+            make_path(folder.path, calls)
+        _require_writable(folder)
+        lock = Lock(folder.path / "lock")
+    except OSError as error:
+        raise FolderError(f"{folder.path} cannot be opened for writing: {error}") from error
+    try:
+        if is_new and not is_theater(folder.path):  # another process may have been faster
+            fill(folder, calls, origin=origin, key=key)
+        return _take(folder, lock, key, calls)
+    except BaseException:
+        lock.release()
+        raise
+
+
+def _take(folder: Folder, lock: Lock, key: SigningKey | None, calls: Calls) -> Opened:
+    mark = folder.format()
+    own = key or read_key(folder)
+    if own.public != mark.key:
+        raise _wrong_key(mark, own.public, is_given=key is not None)
+    index, walk, frontier = _read(folder, mark.origin)
+    checkpoint = Checkpoint(mark.origin, frontier.size, frontier.root())
+    _refuse_damage(folder, walk, checkpoint)
+    note = _newest(index, checkpoint, own)
+    tips, last_time = _tips(folder, index)
+    lock.sign()
+    cut = put_in_order(folder, walk, index, calls)
+    return Opened(folder, lock, own, index, frontier, note, tips, last_time, walk.place, cut)
+
+
+def _read(folder: Folder, origin: str) -> tuple[Index, Walk, Frontier]:
+    """Read the whole log; the Merkle tree is hashed on from the last frontier in it."""
+    index = Index(origin)
+    walk = Walk(folder, origin=origin)
+    recent: list[Batch] = []
+    for batch in walk:
+        index.add(batch)
+        if batch.frames[0][0] == FRONTIER:
+            recent.clear()
+        recent.append(batch)
+    return index, walk, _frontier(recent)
+
+
+def _frontier(recent: list[Batch]) -> Frontier:
+    frontier = Frontier()
+    for batch in recent:
+        for kind, start, end in batch.frames:
+            if kind == FRONTIER:
+                _, frontier = read_frontier(batch.chunk[start:end])
+            elif kind == EVENT:
+                frontier.append(event_hash(batch.chunk[start:end]))
+            elif kind == STUB:
+                frontier.append(batch.chunk[end - HASH_BYTES : end])
+    return frontier
+
+
+def _refuse_damage(folder: Folder, walk: Walk, checkpoint: Checkpoint) -> None:
+    """Refuse what no crash leaves behind, and after a clean close anything but what it left."""
+    segment, offset = walk.place
+    where = f"segment {segment} of {folder.path} at offset {offset}"
+    if walk.tail is not None and walk.tail.damage:
+        raise CorruptJournalError(f"{where}: a batch is not whole, and {walk.tail.damage}")
+    closed = folder.closed()
+    if closed is None:
+        return
+    length = folder.segment(segment).stat().st_size
+    found = Closed(segment, length, checkpoint.size, checkpoint.root)
+    if found != closed or length != offset:
+        raise CorruptJournalError(where, expected=f"what was closed, {closed}", found=found)
+
+
+def _newest(index: Index, expected: Checkpoint, key: SigningKey) -> Note:
+    """The newest checkpoint, verified: it is the only one whose root the others lead to."""
+    if not index.note:
+        return expected.sign(key)
+    try:
+        note = Note.parse(index.note)
+        found = note.checkpoint(key.public)
+    except (MalformedError, SignatureError) as error:
+        raise CorruptJournalError(f"the newest checkpoint: {error}") from error
+    if found != expected:
+        raise CorruptJournalError("the newest checkpoint", expected=expected, found=found)
+    return note
+
+
+def _tips(folder: Folder, index: Index) -> tuple[dict[bytes, tuple[int, bytes]], int]:
+    """Number of events and head of each chain, and the time of the newest event."""
+    lookup = Lookup(folder, index)
+    tips: dict[bytes, tuple[int, bytes]] = {}
+    last_time = 0
+    for actor, positions in index.events.items():
+        kind, payload = lookup.frame(positions[-1])
+        if kind == EVENT:
+            last_time = max(last_time, time_of(payload))
+        head = event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
+        tips[actor] = len(positions), head
+    return tips, last_time
+
+
+def _wrong_key(mark: Format, found: VerifyKey, *, is_given: bool) -> TheaterError:
+    if is_given:
+        return SetupError(f"the key given is {found}; {mark.origin} is signed by {mark.key}")
+    return CorruptJournalError("the key in the folder", expected=mark.key, found=found)
+
+
+def _require_writable(folder: Folder) -> None:
+    """Refuse a folder in which nothing can be written, before anything is."""
+    parts = [folder.path, folder.segments, folder.blobs, folder.tmp, folder.cut]
+    for part in parts:
+        if part.exists() and not os.access(part, os.W_OK | os.X_OK):
+            raise FolderError(f"{part} is read-only; `History` can still look at it")

@@ -1,0 +1,89 @@
+"""A batch on its way to the disk: frames side by side in one buffer, written by one call."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from zlib import crc32
+
+from theater.checkpoint import Note
+from theater.journal.blobs import Draft
+from theater.journal.frames import COMMIT, FRONTIER, Commit, frame, frontier_payload, pack_check, pack_head
+from theater.journal.index import SEGMENT_SHIFT
+from theater.journal.walk import Place
+from theater.merkle import Frontier
+
+_COMMIT_ROOM = 1024  # bytes; a blob's header, and a commit with two signatures
+
+
+class Pending:
+    """What will be committed together; `buffer` is not touched any more once it is sealed."""
+
+    __slots__ = (
+        "_lead",
+        "base",
+        "buffer",
+        "file_bytes",
+        "files",
+        "leaves",
+        "note",
+        "segment",
+        "size",
+        "start",
+        "waiters",
+    )
+
+    def __init__(self, place: Place, *, frontier: Frontier | None) -> None:
+        """Begin at a place in the log, with the frontier first if one is given."""
+        self.segment, self.start = place
+        self.base = (place.segment << SEGMENT_SHIFT) + place.offset  # position of the buffer's first byte
+        self.buffer = bytearray()
+        self.leaves: list[bytes] = []
+        self.waiters: list[tuple[asyncio.Future[Any], object]] = []  # each with its result
+        self.files: list[tuple[Draft, bytes, bytes]] = []  # digest, content
+        self.file_bytes = 0
+        self.size = 0  # events up to its end, known once it is sealed
+        self.note: Note | None = None  # likewise
+        if frontier is not None:
+            self.buffer += frame(FRONTIER, frontier_payload(place.segment, frontier))
+        self._lead = len(self.buffer)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits in it."""
+        return len(self.buffer) == self._lead and not self.files
+
+    @property
+    def weight(self) -> int:
+        """Bytes that the disk will take for it."""
+        return len(self.buffer) + self.file_bytes
+
+    @property
+    def end(self) -> Place:
+        """Where the log goes on behind it."""
+        return Place(self.segment, self.start + len(self.buffer))
+
+    def end_with(self, more: int) -> Place:
+        """The same with a content of `more` bytes in it, and a commit."""
+        return Place(self.segment, self.start + len(self.buffer) + more + _COMMIT_ROOM)
+
+    def add(self, kind: int, digest: bytes, rest: bytes) -> int:
+        """Add a frame whose payload begins with a digest; returns its position."""
+        position = self.base + len(self.buffer)
+        head = pack_head(len(digest) + len(rest), kind)
+        check = crc32(rest, crc32(digest, crc32(head)))
+        self.buffer += pack_check(check) + head + digest
+        self.buffer += rest
+        return position
+
+    def seal(self, note: Note, size: int) -> None:
+        """End it with its commit frame."""
+        self.note = note
+        self.size = size
+        commit = Commit(self.segment, self.start, len(self.buffer), str(note).encode())
+        self.buffer += frame(COMMIT, commit.payload())
+
+    def read(self, position: int, length: int) -> bytes | None:
+        """The bytes at a position, if they are in here."""
+        at = position - self.base
+        return bytes(self.buffer[at : at + length]) if 0 <= at < len(self.buffer) else None

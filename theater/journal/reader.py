@@ -1,0 +1,104 @@
+"""Reading a theater's folder, running or not, without a lock: whole commits only, and nothing is changed.
+
+    reader = Reader(folder)
+    reader.origin, reader.key          from the file `format`; the key is public
+    reader.closed                      `Closed(segment, length, size, root)` after a clean close, else None
+
+To see every byte, as `verify` does:
+    walk = reader.walk()               or `walk(since=place)`, from the `place` where an earlier walk ended
+    for batch in walk:                 a `Batch`: place (segment, offset), end, chunk, frames, commit
+        for kind, start, end in batch.frames:      EVENT, STUB, BLOB, FILE, FRONTIER of `frames.py`; COMMIT
+            payload = batch.chunk[start:end]
+        batch.commit.note              the signed note of the checkpoint over all events up to here, bytes
+    walk.tail                          None, or a `Tail`: place, torn bytes, `damage` (why it was not torn)
+    `read_frontier`, `read_file` of `frames.py` read those payloads; `BLOB` is digest and content.
+
+To look things up, call `refresh()` (again for what came since), then:
+    reader.index.events                actor: array of positions by seq; `reader.event(actor, seq)` its bytes
+    reader.index.size, .note           events so far, and the newest signed note
+    reader.read(digest), read_at, size_of          contents, not verified
+"""
+
+from __future__ import annotations
+
+import os
+
+from theater.journal.folder import Folder
+from theater.journal.index import Index
+from theater.journal.lookup import Lookup
+from theater.journal.marks import Closed
+from theater.journal.walk import START, Place, Walk
+
+
+class Reader:
+    """Looks at a theater's folder."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Look at the folder.
+
+        Raises:
+            FolderError: no theater, or of a newer format.
+            CorruptJournalError: its marks have flipped bits.
+        """
+        self.folder = Folder(path)
+        mark = self.folder.format()
+        self.origin = mark.origin
+        self.key = mark.key
+        self.index = Index(self.origin)
+        self._lookup = Lookup(self.folder, self.index)
+        self._place = START
+
+    @property
+    def closed(self) -> Closed | None:
+        """Where a clean close left the log.
+
+        Raises:
+            CorruptJournalError: the mark has flipped bits.
+        """
+        return self.folder.closed()
+
+    def walk(self, *, since: Place = START) -> Walk:
+        """All whole batches from `since` on, and then what is behind them."""
+        return Walk(self.folder, origin=self.origin, since=since)
+
+    def refresh(self) -> int:
+        """Take in the batches committed since the last time; returns how many.
+
+        Raises:
+            CorruptJournalError: one does not follow the one before it.
+        """
+        walk = self.walk(since=self._place)
+        count = 0
+        for batch in walk:
+            self.index.add(batch)
+            self._place = walk.place
+            count += 1
+        return count
+
+    def event(self, actor: bytes, seq: int) -> bytes:
+        """The bytes of an event.
+
+        Raises:
+            HistoryCutError: there is none, or it was removed.
+        """
+        return self._lookup.event(actor, seq)
+
+    def size_of(self, digest: bytes) -> int | None:
+        """The size of a content, bytes; None if it is not here."""
+        return self._lookup.size_of(digest)
+
+    def read(self, digest: bytes) -> bytes:
+        """A content whole, not verified.
+
+        Raises:
+            ContentNotFoundError: it is not here.
+        """
+        return self._lookup.read_at(digest, 0, self.size_of(digest) or 0)
+
+    def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
+        """At most `length` bytes of a content, not verified.
+
+        Raises:
+            ContentNotFoundError: it is not here.
+        """
+        return self._lookup.read_at(digest, offset, length)
