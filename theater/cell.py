@@ -21,16 +21,18 @@ from theater.owning import StoreOwner
 from theater.ref import ActorRef
 from theater.restart import Reason
 from theater.sending import message, record_sent
-from theater.store import Stores, fold_of
+from theater.store import Stores
+from theater.store.fold import fold_of
 from theater.store.supervisor import StoreSupervisor
 from theater.turn import Turn, received_body, sender_of
 
 if TYPE_CHECKING:
     from theater.actor import Actor
     from theater.event import Event
-    from theater.handler import ActorPlan, StateKeeper
+    from theater.plan import ActorPlan
     from theater.options import Options
     from theater.stage import Stage
+    from theater.state import StateKeeper
     from theater.timers import Timer
 
 _SLICE = 0.001  # seconds that an actor keeps the loop while others wait
@@ -231,8 +233,9 @@ class Cell(Mailbox):
     def restore_stores(self, events: Iterable[Event]) -> None:
         """Take up what the chain says of this actor's stores."""
         fold = fold_of(events)
-        if fold.stores:
+        if fold.holdings:
             self.stores = StoreSupervisor(StoreOwner(self), self.loop, fold)
+            self.theater.lenders.update(dict.fromkeys(fold.holdings, self.stores))
 
     def store_tasks(self) -> list[Task[None]]:
         return [] if self.stores is None else list(self.stores.tasks())

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from theater.cell import Cell
 from theater.errors import ActorNotFoundError
-from theater.handler import plan_of
+from theater.plan import plan_of
 from theater.actor import Actor
 from theater.options import DEFAULTS
 from theater.recorder import ROOT, Line

@@ -52,7 +52,7 @@ def load(cell: Cell, state: dict[str, Any]) -> None:
     actor = cell.plan.new(state, cell.theater.recall)
     actor._cell = cell
     cell.actor = actor
-    cell.keeper = cell.plan.keeper(actor)
+    cell.keeper = cell.plan.keeper(actor, cell.theater.world)
     hook = cell.plan.hooks.get("on_load")
     if hook is not None:
         hook.call(actor)

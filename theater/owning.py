@@ -43,7 +43,10 @@ class StoreOwner:
         self._cell.asked()
 
     def record(self, kind: str, body: dict[str, object]) -> int:
-        return self._cell.record(kind, body)
+        cell = self._cell
+        if kind == "store/new" and "error" not in body:
+            cell.theater.lenders[str(body["store"])] = cell.store_supervisor()
+        return cell.record(kind, body)
 
     def place(self) -> Place:
         cell = self._cell

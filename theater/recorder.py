@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Protocol
 
-from theater.codec import decode, inline, outline, prepare
-from theater.event import EVENT_LIMIT, event_bytes, event_hash
+from theater.codec import BODY_DEPTH, decode, inline, outline, prepare
+from theater.event import EVENT_DEPTH, EVENT_LIMIT, event_bytes, event_hash
 from theater.journal.protocol import Journal
 
 ROOT = bytes(16)
@@ -56,7 +56,7 @@ class Recorder:
 
     def append(self, line: Chained, kind: str, body: Mapping[str, Any]) -> int:
         """Record `body` (plain values) as the next event of this chain, and return its seq."""
-        return self.append_prepared(line, kind, prepare(body))
+        return self.append_prepared(line, kind, prepare(body, name="body", depth=BODY_DEPTH))
 
     def append_prepared(self, line: Chained, kind: str, body: Any) -> int:
         """The same for a body that is in canonical order already, as the hot path makes it."""
@@ -84,9 +84,9 @@ class Recorder:
             blobs.append(digest)
             return digest
 
-        shorter = outline(decode(data)[6], keep)
+        shorter = outline(decode(data, limit=len(data), depth=EVENT_DEPTH)[6], keep)
         if blobs:
-            data = event_bytes(line.id, line.events, line.head, self.time, kind, prepare(shorter))
+            data = event_bytes(line.id, line.events, line.head, self.time, kind, prepare(shorter, depth=BODY_DEPTH))
         if len(data) > EVENT_LIMIT:
             raise ValueError(f"an event of {len(data)} bytes; at most {EVENT_LIMIT} fit")
         return data, tuple(blobs)

@@ -12,7 +12,7 @@ from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import SetupError, TheaterError
 from theater.event import Event
-from theater.handler import plan_of
+from theater.plan import plan_of
 from theater.mailbox import Envelope
 from theater.options import Options
 from theater.recorder import ROOT

@@ -8,7 +8,7 @@ from theater import life, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError
-from theater.handler import plan_of
+from theater.plan import plan_of
 from theater.loop import start
 from theater.options import Options
 from theater.recorder import Line

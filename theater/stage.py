@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.options import Options
     from theater.sleepers import Sleeper
+    from theater.store.supervisor import StoreSupervisor
 
 FORMAT = 1
 VERSION = "0.1.0"
@@ -59,6 +60,7 @@ class Stage:
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
+        self.lenders: dict[str, StoreSupervisor] = {}  # who made each store
         self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
         self.active = 0  # cells with something to do
         self.quiet: list[Future[None]] = []  # who waits for `active` to be 0
@@ -143,6 +145,10 @@ class Stage:
 
     async def spawn_child(self, parent: Cell, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
         return await spawning.spawn_child(parent, actor, name, options)
+
+    def store_of(self, store_id: str) -> StoreSupervisor | None:
+        """Who made this store; None if nobody did that has run here."""
+        return self.lenders.get(store_id)
 
     # -- checks ------------------------------------------------------------------------------------------
 

@@ -57,7 +57,8 @@ def bury(cell: Cell) -> None:
     for timer in tuple((cell.timers or {}).values()):
         timer.drop()
     if cell.stores is not None:
-        cell.stores.close()
+        for task in cell.stores.tasks():
+            task.cancel()
     theater.forget(cell)
     above = cell.supervisor
     if above is not None and above.children is not None:
