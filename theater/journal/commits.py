@@ -5,7 +5,6 @@ The one file of the journal that touches the event loop: one wake-up of it per b
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import TypeVar
@@ -17,6 +16,7 @@ from theater.journal.opening import Opened
 from theater.journal.pending import Pending
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
+from theater.loop import Future, Loop
 
 T = TypeVar("T")
 BATCH_BYTES = 8 << 20  # a batch with more takes no further request
@@ -33,10 +33,11 @@ class Commits:
         log: Log,
         opened: Opened,
         *,
+        loop: Loop,
         on_failure: Callable[[JournalFailedError], None],
         on_room: Callable[[], None],
     ) -> None:
-        """Go on where a folder was opened; call it on the loop."""
+        """Go on where a folder was opened."""
         self.forming = Pending(opened.place, frontier=opened.frontier)
         self.is_busy = False  # a flush is scheduled, or a batch is at the disk
         self.committed = opened.frontier.size
@@ -54,7 +55,7 @@ class Commits:
         self._on_room = on_room
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
         self._waiting = 0  # bytes in them
-        self._loop = loop = asyncio.get_running_loop()
+        self._loop = loop
         self._writer = Writer(
             log,
             written=lambda: call(loop, self._written),
@@ -85,7 +86,7 @@ class Commits:
         """Say whether too much waits for the disk."""
         self.full = self._waiting + self.forming.weight >= FULL_BYTES
 
-    def then(self, future: asyncio.Future[T], result: T) -> None:
+    def then(self, future: Future[T], result: T) -> None:
         if self.failed is not None:
             _refuse(future, self.failed)
         elif not self.forming.is_empty:
@@ -95,10 +96,10 @@ class Commits:
         elif not future.done():
             future.set_result(result)
 
-    def flushed(self) -> asyncio.Future[None] | None:
+    def flushed(self) -> Future[None] | None:
         if self.failed is None and self.forming.is_empty and not self._flying:
             return None
-        future: asyncio.Future[None] = self._loop.create_future()
+        future: Future[None] = self._loop.create_future()
         self.then(future, None)
         return future
 
@@ -187,13 +188,13 @@ class Commits:
         self._on_failure(failed)
 
 
-def call(loop: asyncio.AbstractEventLoop, function: Callable[..., None], *arguments: object) -> None:
+def call(loop: Loop, function: Callable[..., None], *arguments: object) -> None:
     """Call back on the loop, unless it is closed: then nobody is left to tell."""
     if not loop.is_closed():
         loop.call_soon_threadsafe(function, *arguments)
 
 
-def _refuse(future: asyncio.Future[T], failed: JournalFailedError) -> None:
+def _refuse(future: Future[T], failed: JournalFailedError) -> None:
     if not future.done():
         refusal = JournalFailedError(str(failed))
         refusal.__cause__ = failed.__cause__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from array import array
 from bisect import bisect_left
@@ -16,7 +15,7 @@ from zlib import crc32
 from anyio import to_thread
 
 from theater.checkpoint import Checkpoint, Note
-from theater.errors import JournalFailedError
+from theater.errors import JournalFailedError, SetupError
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors
 from theater.journal.commits import BATCH_BYTES, Commits
@@ -27,6 +26,7 @@ from theater.journal.log import SEGMENT_BYTES, Log
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened, open_folder
 from theater.keys import SigningKey, VerifyKey
+from theater.loop import Future, running_loop, until_done
 
 T = TypeVar("T")
 
@@ -65,6 +65,9 @@ class DiskJournal:
         self._is_open = False
 
     async def open(self) -> None:
+        loop = running_loop()
+        if loop is None:
+            raise SetupError("a journal lives in an asyncio event loop: open it from a coroutine of one")
         self._opened = opened = await to_thread.run_sync(self._open_folder)
         try:
             self._log = await to_thread.run_sync(self._go_on)
@@ -73,7 +76,7 @@ class DiskJournal:
             raise
         self._index = opened.index
         self._commits = commits = Commits(
-            self._log, opened, on_failure=self._tell_failure, on_room=self._tell_room
+            self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
         )
         self._lookup = Lookup(opened.folder, opened.index, pending=commits.pending, writing=commits.writing)
         self.size = opened.index.size
@@ -85,7 +88,7 @@ class DiskJournal:
             return
         flushed = self.flushed()
         if flushed is not None:
-            await asyncio.wait([flushed])
+            await until_done(flushed)
         self._is_open = False
         self._commits.has_ended = True
         await to_thread.run_sync(self._end)
@@ -176,10 +179,10 @@ class DiskJournal:
     def ingest(self) -> DiskIngest:
         return DiskIngest(self._opened.folder, self._calls, holds=self.holds, published=self._publish)
 
-    def then(self, future: asyncio.Future[T], result: T) -> None:
+    def then(self, future: Future[T], result: T) -> None:
         self._commits.then(future, result)
 
-    def flushed(self) -> asyncio.Future[None] | None:
+    def flushed(self) -> Future[None] | None:
         return self._commits.flushed()
 
     def event(self, actor: bytes, seq: int) -> bytes:

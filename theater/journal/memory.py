@@ -6,7 +6,6 @@ events by chain is made when an event is asked for, the Merkle tree when a check
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from array import array
 from bisect import bisect_left
@@ -20,6 +19,7 @@ from theater.checkpoint import Checkpoint, Note
 from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
 from theater.journal.heading import heading, time_of
 from theater.keys import SigningKey, VerifyKey
+from theater.loop import Future
 from theater.merkle import Frontier
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class MemoryJournal:
     def ingest(self) -> MemoryIngest:
         return MemoryIngest(self._contents)
 
-    def then(self, future: asyncio.Future[T], result: T) -> None:
+    def then(self, future: Future[T], result: T) -> None:
         if not future.done():
             future.set_result(result)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 from zlib import crc32
 
@@ -11,6 +10,7 @@ from theater.journal.blobs import Draft
 from theater.journal.frames import COMMIT, FRONTIER, Commit, frame, frontier_payload, pack_check, pack_head
 from theater.journal.index import SEGMENT_SHIFT
 from theater.journal.walk import Place
+from theater.loop import Future
 from theater.merkle import Frontier
 
 _COMMIT_ROOM = 1024  # bytes; a blob's header, and a commit with two signatures
@@ -39,7 +39,7 @@ class Pending:
         self.base = (place.segment << SEGMENT_SHIFT) + place.offset  # position of the buffer's first byte
         self.buffer = bytearray()
         self.leaves: list[bytes] = []
-        self.waiters: list[tuple[asyncio.Future[Any], object]] = []  # each with its result
+        self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Draft, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
         self.size = 0  # events up to its end, known once it is sealed

@@ -7,12 +7,12 @@ when it is safe.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from theater.checkpoint import Note
 from theater.keys import VerifyKey
+from theater.loop import Future
 
 T = TypeVar("T")
 
@@ -136,11 +136,11 @@ class Journal(Protocol):
         """Begin to take in content of any size."""
         ...
 
-    def then(self, future: asyncio.Future[T], result: T) -> None:
+    def then(self, future: Future[T], result: T) -> None:
         """Give `future` its result once all appended so far is committed, or a `JournalFailedError`."""
         ...
 
-    def flushed(self) -> asyncio.Future[None] | None:
+    def flushed(self) -> Future[None] | None:
         """A future for the moment when all that was appended so far is committed; None if it is."""
         ...
 

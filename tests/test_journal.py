@@ -1,0 +1,132 @@
+"""Both journals keep the contract; the one in memory is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from journal_contract import JournalContract, Scribe
+
+from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
+from theater.journal import DiskJournal, Journal, MemoryJournal
+from theater.journal.heading import heading, time_of
+from theater.keys import SigningKey
+from theater.merkle import root_of
+
+pytestmark = [pytest.mark.anyio, pytest.mark.real_clock]
+
+
+class TestMemoryJournal(JournalContract):
+    @pytest.fixture
+    async def journal(self) -> AsyncIterator[Journal]:
+        journal = MemoryJournal()
+        await journal.open()
+        yield journal
+        await journal.close()
+
+
+class TestDiskJournal(JournalContract):
+    @pytest.fixture
+    async def journal(self, tmp_path: Path) -> AsyncIterator[Journal]:
+        journal = DiskJournal(tmp_path / "theater")
+        await journal.open()
+        yield journal
+        await journal.close()
+
+
+async def test_memory_keeps_the_newest_events_of_all_actors_together() -> None:
+    journal = MemoryJournal(keep=10)
+    idle, busy, born_late = (Scribe(journal, number) for number in (1, 2, 3))
+    idle.write()
+    for _ in range(20):
+        busy.write()
+    born_late.write()
+
+    assert journal.first(busy.actor) == 11
+    assert [journal.event(busy.actor, seq) for seq in range(11, 20)] == busy.events[11:]
+    assert journal.event(born_late.actor, 0) == born_late.events[0]
+    assert journal.first(idle.actor) == journal.committed_of(idle.actor) == 1
+    for scribe, seq in ((idle, 0), (busy, 0), (busy, 10)):
+        with pytest.raises(HistoryCutError, match="keep="):
+            journal.event(scribe.actor, seq)
+
+
+@pytest.mark.parametrize("looks_every", [1, 7, 50, 10_000])
+async def test_looking_at_any_time_finds_what_is_kept(looks_every: int) -> None:
+    journal = MemoryJournal(keep=40)
+    scribes = [Scribe(journal, number) for number in range(3)]
+    for number in range(400):
+        scribes[number % 3 if number % 5 else 0].write()
+        if number % looks_every == 0:
+            for scribe in scribes:
+                first = journal.first(scribe.actor)
+                found = [journal.event(scribe.actor, seq) for seq in range(first, scribe.seq)]
+                assert found == scribe.events[first:]
+    assert sum(scribe.seq - journal.first(scribe.actor) for scribe in scribes) == 40
+
+
+async def test_dropped_events_stay_under_the_root() -> None:
+    journal = MemoryJournal(keep=1)
+    scribe = Scribe(journal)
+    for _ in range(2500):
+        scribe.write()
+
+    checkpoint = journal.checkpoint().checkpoint(journal.key)
+
+    assert (checkpoint.size, checkpoint.root) == (2500, root_of(scribe.events))
+
+
+async def test_an_outlined_blob_goes_with_the_last_event_that_names_it() -> None:
+    journal = MemoryJournal(keep=2)
+    scribe = Scribe(journal)
+    digest = scribe.keep(b"large argument", kept=False)
+    assert scribe.keep(b"large argument", kept=False) == digest
+    scribe.write()
+    assert journal.read(digest) == b"large argument"
+
+    scribe.write()
+
+    assert not journal.holds(digest)
+    with pytest.raises(ContentNotFoundError):
+        journal.read(digest)
+
+
+async def test_a_content_that_a_store_keeps_outlives_the_events_that_name_it() -> None:
+    journal = MemoryJournal(keep=2)
+    scribe = Scribe(journal)
+    told = scribe.keep(b"told, then stored", kept=False)
+    journal.put(told, b"told, then stored", kept=True)
+    ingest = journal.ingest()
+    ingest.write(b"streamed")
+    streamed, _ = ingest.publish()
+    for _ in range(10):
+        scribe.write()
+
+    assert journal.read(told) == b"told, then stored"
+    assert journal.read(streamed) == b"streamed"
+
+
+async def test_a_blob_forgotten_before_its_event_is_dropped_is_no_trouble() -> None:
+    journal = MemoryJournal(keep=1)
+    scribe = Scribe(journal)
+    digest = scribe.keep(b"x", kept=False)
+    journal.forget(digest)
+    scribe.write()
+
+    assert not journal.holds(digest)
+
+
+async def test_memory_signs_under_a_name_and_key_of_its_own_or_those_given() -> None:
+    key = SigningKey.generate()
+    named = MemoryJournal(key=key, origin=f"theater/{'0' * 32}")
+
+    assert named.checkpoint().checkpoint(key.public).origin == f"theater/{'0' * 32}"
+    assert MemoryJournal().origin != MemoryJournal().origin
+    assert not named.durable
+
+
+def test_a_journal_that_keeps_nothing_is_refused() -> None:
+    with pytest.raises(SetupError, match="keep=0"):
+        MemoryJournal(keep=0)
