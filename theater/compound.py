@@ -18,6 +18,7 @@ from theater.untyped import (
     deeper,
     expected,
     name_of,
+    passes,
 )
 
 _HASHABLE = SCALARS | {ActorAddress}
@@ -207,15 +208,10 @@ class Record(Form):
             if form is None:
                 raise MisfitError(f"Object contains unknown field `{name}`")
             try:
-                changed[name] = part if form.kinds and _is_kept(form, part) else change(form, part)
+                changed[name] = part if passes(part, form.kinds) else change(form, part)
             except MisfitError as misfit:
                 raise misfit.within(f".{name}") from None
         return changed
-
-
-def _is_kept(form: Form, value: object) -> bool:
-    kind = type(value)
-    return kind in form.kinds and kind is not int and (kind is not str or cast("str", value).isascii())
 
 
 def _each(change: Callable[[object], object], values: Collection[object]) -> list[object]:

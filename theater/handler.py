@@ -11,12 +11,11 @@ from typing import Any, TypeVar, overload
 from theater import failure
 from theater.errors import SetupError
 from theater.shape import Shape
-from theater.untyped import MisfitError, World
+from theater.untyped import SURE_BITS, MisfitError, World, passes
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
 _MARK = "__theater_handler__"
-_LEAST, _MOST = -(2**63), 2**64 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,17 +149,18 @@ class HandlerPlan:
             TypeError: they do not fit the handler; the text names the argument.
         """
         if not kwargs and self._least <= len(args) <= self._most:
-            for value, kinds in zip(args, self._kinds):  # noqa: B905  # defaults fill the rest
+            place = 0
+            for value in args:  # 0.2 µs for one argument; `zip` and a comparison with 2**64 take twice that
                 kind = type(value)
-                if kind not in kinds:
+                if (
+                    kind not in self._kinds[place]
+                    or (kind is int and value.bit_length() > SURE_BITS)
+                    or (kind is str and not value.isascii())
+                ):
                     break
-                if kind is int:
-                    if not _LEAST <= value <= _MOST:
-                        break
-                elif kind is str and not value.isascii():
-                    break
+                place += 1  # noqa: SIM113  # `enumerate` is slower
             else:
-                return args, kwargs, list(args), kwargs
+                return args, kwargs, [*args], kwargs
         self._check_names(args, kwargs)
         pairs = self._each(Shape.carry, args, kwargs, world)
         arrived, named = _split([pair[0] for pair in pairs], kwargs)
@@ -184,6 +184,8 @@ class HandlerPlan:
         Raises:
             TypeError: it is not what the handler says it returns.
         """
+        if passes(answer, self._answer.kinds):
+            return answer, answer
         try:
             return self._answer.carry(answer, world)
         except MisfitError as misfit:

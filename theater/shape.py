@@ -24,7 +24,7 @@ from theater.form import Choice, Constrained, Form, Leaf, Member, Nothing, Ref, 
 from theater.plain import Addressed
 from theater.record import is_record, layout_of
 from theater.union import union
-from theater.untyped import DEEPEST, SCALARS, World, check_scalar, fixed_offset, name_of
+from theater.untyped import DEEPEST, SCALARS, World, fixed_offset, name_of, passes
 
 _UNTYPED = Untyped()
 
@@ -55,10 +55,7 @@ class Shape:
         Raises:
             TypeError: it is not of this shape; the text names the place.
         """
-        kind = type(value)
-        if kind in self.kinds:
-            if kind is int or kind is str:
-                check_scalar(value)
+        if passes(value, self.kinds):
             return value, value
         plain = self.form.pack(value, world, DEEPEST)
         return self.form.build(plain, world), plain

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from msgpack import packb
@@ -14,7 +14,7 @@ from theater.content import ContentRef
 from theater.field import Default
 from theater.plain import DEPTH, Addressed, encode, form
 from theater.shape import Shape
-from theater.untyped import SCALARS, MisfitError, World, check_scalar
+from theater.untyped import SCALARS, MisfitError, World, passes
 
 _NONE: Final = object()  # stands for a field that is not there
 _LEAVES = frozenset({datetime, UUID, ContentRef})  # besides scalars, what never changes in an untyped place
@@ -34,11 +34,14 @@ class Field:
 class State:
     """The fields of one actor class."""
 
-    __slots__ = ("fields", "label")
+    __slots__ = ("fields", "label", "most_bytes")
 
     def __init__(self, label: str, fields: Mapping[str, Field]) -> None:
         self.label = label  # as errors call the class
         self.fields = dict(fields)
+        self.most_bytes = _HEADER + sum(
+            2 * _HEADER + _WIDEST * len(name) for name in fields
+        )  # of short values
 
     def copy(self, attributes: Mapping[str, Any], world: World) -> dict[str, Any]:
         """The fields among these attributes as plain values.
@@ -107,12 +110,13 @@ class State:
 class StateKeeper:
     """Remembers the last good state of one actor: values that never change as they are, the rest packed."""
 
-    __slots__ = ("_fixed", "_packed", "_plain", "_size", "_state", "_world")
+    __slots__ = ("_fixed", "_leaves", "_packed", "_plain", "_size", "_state", "_world")
 
     def __init__(self, state: State, attributes: Mapping[str, Any], world: World) -> None:
         self._state = state
         self._world = world
         self._fixed: dict[str, Any] = {}
+        self._leaves: list[str] = []  # fixed ones whose plain form is another
         self._packed: dict[str, bytes] = {}
         self._plain: dict[str, Any] = {}  # of the packed ones
         self._size = -1
@@ -127,31 +131,33 @@ class StateKeeper:
         attributes = actor.__dict__
         if self._packed or len(attributes) != self._size:
             return self._look(attributes)
-        for name, value in self._fixed.items():
-            if attributes.get(name, _NONE) is not value:
-                return self._look(attributes)
+        try:
+            for name, value in self._fixed.items():
+                if attributes[name] is not value:
+                    return self._take(attributes)
+        except KeyError:
+            return self._look(attributes)
         return False
 
     def plain(self) -> dict[str, Any]:
         """The last good state as plain values; not to be changed."""
-        state = self._state
-        return {
-            name: self._plain[name]
-            if name in self._plain
-            else self._fixed[name]
-            if type(self._fixed[name]) in SCALARS
-            else state.pack(name, self._fixed[name], self._world)
-            for name in state.fields
-        }
+        plain = self._fixed | self._plain
+        for name in self._leaves:
+            plain[name] = self._state.pack(name, plain[name], self._world)
+        return plain
 
     def small(self, limit: int) -> dict[str, Any] | None:
         """The last good state if it packs to at most `limit` bytes."""
-        if sum(map(len, self._packed.values())) > limit:
-            return None
         plain = self.plain()
-        if sum(self._at_most(plain)) <= limit or len(encode(plain)) <= limit:
-            return plain
-        return None
+        most = self._state.most_bytes
+        for name, value in plain.items():
+            if name in self._packed:
+                most += 2 * len(self._packed[name]) + _HEADER  # sets and tuples have headers more in C's form
+            elif type(value) is str or type(value) is bytes:
+                most += _WIDEST * len(value)
+            elif name in self._leaves:
+                most += limit
+        return plain if most <= limit or len(encode(plain)) <= limit else None
 
     def restore_into(self, actor: object) -> None:
         """Bring the last good state back; scratch stays."""
@@ -163,6 +169,22 @@ class StateKeeper:
         for name, plain in self._plain.items():
             attributes[name] = fields[name].shape.restore(plain, self._world)
 
+    def _take(self, attributes: Mapping[str, Any]) -> bool:
+        """The quick way when all that changed are scalars of the declared types."""
+        taken, differs = {}, False
+        for name, last in self._fixed.items():
+            value = attributes.get(name, _NONE)
+            if value is last:
+                continue
+            if type(value) is not type(last) or not passes(value, self._state.fields[name].shape.kinds):
+                return self._look(attributes)
+            taken[name] = value
+            differs = (
+                differs or value != last or type(value) is float
+            )  # 0.0 and -0.0 are equal, and two values
+        self._fixed.update(taken)
+        return differs
+
     def _look(self, attributes: Mapping[str, Any]) -> bool:
         """Compare field by field; keep all of it or nothing."""
         state = self._state
@@ -171,32 +193,22 @@ class StateKeeper:
         fixed, packed, plains, differs = {}, {}, {}, False
         for name, field in state.fields.items():
             value = state.value(attributes, name)
-            if value is self._fixed.get(name, _NONE):
+            last = self._fixed.get(name, _NONE)
+            if value is last:
                 fixed[name] = value
-            elif self._is_fixed(field, value):
-                self._check(name, value)
+            elif _is_fixed(field, value):
+                plain = state.pack(name, value, self._world)
                 fixed[name] = value
-                differs = differs or not _same(value, self._fixed.get(name, _NONE))
+                differs = (
+                    differs or last is _NONE or encode(plain) != encode(state.pack(name, last, self._world))
+                )
             else:
-                plain, data = self._pack(name, field, value)
-                packed[name], plains[name] = data, plain
-                differs = differs or data != self._packed.get(name)
+                plains[name], packed[name] = self._pack(name, field, value)
+                differs = differs or packed[name] != self._packed.get(name)
         self._fixed, self._packed, self._plain = fixed, packed, plains
+        self._leaves = [name for name, value in fixed.items() if type(value) not in SCALARS]
         self._size = len(attributes)
         return differs
-
-    def _is_fixed(self, field: Field, value: Any) -> bool:
-        kind = type(value)
-        return kind in SCALARS or field.shape.frozen or kind in _LEAVES or isinstance(value, Addressed)
-
-    def _check(self, name: str, value: Any) -> None:
-        if type(value) not in self._state.fields[name].shape.kinds:
-            self._state.pack(name, value, self._world)
-            return
-        try:
-            check_scalar(value)
-        except MisfitError as misfit:
-            raise TypeError(f"{self._state.label} field {name!r}: {misfit}") from None
 
     def _pack(self, name: str, field: Field, value: Any) -> tuple[Any, bytes]:
         """A value that can change: what it was last time if its bytes are the same, else packed again.
@@ -206,36 +218,23 @@ class StateKeeper:
         last = self._packed.get(name)
         if field.shape.form.direct and last is not None:
             try:
-                data = _quick(value)
+                seen = _quick(value)
             except (TypeError, ValueError, OverflowError):
-                data = b""  # it does not fit: the walk below finds where
-            if data == last:
+                seen = b""  # it does not fit: the walk below finds where
+            if seen == last:
                 return self._plain[name], last
         plain = self._state.pack(name, value, self._world)
         return plain, _quick(plain)
 
-    def _at_most(self, plain: Mapping[str, Any]) -> Iterator[int]:
-        """For each field, no fewer bytes than it packs to."""
-        for name, value in plain.items():
-            size = _HEADER + _WIDEST * len(name)
-            if name in self._packed:
-                yield size + 2 * len(self._packed[name])
-            elif isinstance(value, (str, bytes)):
-                yield size + _HEADER + _WIDEST * len(value)
-            elif type(value) in SCALARS:
-                yield size + _HEADER
-            else:
-                yield size + len(encode(value))
+
+def _is_fixed(field: Field, value: Any) -> bool:
+    kind = type(value)
+    return kind in SCALARS or field.shape.frozen or kind in _LEAVES or isinstance(value, Addressed)
 
 
 def _quick(value: Any) -> bytes:
-    packed: bytes = packb(value, strict_types=True, default=_other)
-    return packed
+    return cast("bytes", packb(value, strict_types=True, default=_other))
 
 
 def _other(value: object) -> object:
     return form(value, DEPTH)
-
-
-def _same(value: Any, last: Any) -> bool:
-    return type(value) is type(last) and bool(value == last)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 from types import NoneType
-from typing import TypeAlias, cast
+from typing import Any, TypeAlias, cast
 from uuid import UUID
 
 from theater.content import ContentRef
@@ -21,6 +21,7 @@ KEYS: frozenset[type] = frozenset({str, bytes, int, bool})
 """Types a map key may have."""
 
 DEEPEST = 60  # levels of one value: the codec takes 64, some of which its place in an event needs
+SURE_BITS = 63  # an int of so many fits without a closer look
 _SHOWN = 200  # characters of a place in an error
 _LEAST, _MOST = -(2**63), 2**64 - 1
 _UNBOUNDED = frozenset({NoneType, bool, float, bytes})  # scalars without anything to check
@@ -53,6 +54,16 @@ def expected(name: str, value: object) -> MisfitError:
 def name_of(kind: type) -> str:
     """How errors call a type: `None`, `int`, `Order`."""
     return "None" if kind is NoneType else kind.__qualname__.rpartition("<locals>.")[2]
+
+
+def passes(value: Any, kinds: frozenset[type]) -> bool:
+    """Say whether this is a scalar of one of these kinds that needs no closer look."""
+    kind = type(value)
+    if kind is int:
+        return int in kinds and value.bit_length() <= SURE_BITS
+    if kind is str:
+        return str in kinds and value.isascii()
+    return kind in kinds
 
 
 def check_scalar(value: object) -> None:
