@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 from typing import BinaryIO, Self
 
-from anyio import to_thread
+from anyio import CancelScope, to_thread
 
 from theater.content import ContentRef
 from theater.errors import MalformedError
@@ -53,7 +53,7 @@ class _Intake:
         self._is_long = False
         self._ingest: Ingest | None = None  # for threads only, under the lock
         self._lock = Lock()  # who gives up leaves a thread running: closing waits for it here
-        self._closed = False
+        self._is_closed = False
 
     async def take(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
@@ -72,7 +72,8 @@ class _Intake:
     async def close(self) -> None:
         """Leave nothing behind of content that did not arrive."""
         if self._is_long and self.published is None:
-            await to_thread.run_sync(self._abort)
+            with CancelScope(shield=True):  # or a request that is given up would leave its bytes behind
+                await to_thread.run_sync(self._abort)
 
     def _all(self) -> bytes:
         content = b"".join(self._chunks)
@@ -81,18 +82,18 @@ class _Intake:
 
     def _write(self, content: bytes) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._is_closed:
                 self._open().write(content)
 
     def _publish(self, content: bytes) -> None:
         with self._lock:
-            if not self._closed:
+            if not self._is_closed:
                 self._open().write(content)
                 self.published = self._open().publish()
 
     def _abort(self) -> None:
         with self._lock:
-            self._closed = True
+            self._is_closed = True
             if self._ingest is not None:
                 self._ingest.abort()
 
@@ -107,14 +108,16 @@ class FileBlocks:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self._path = Path(path)
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO | None = None  # for threads only, under the lock
+        self._lock = Lock()
+        self._is_closed = False
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._file is not None:
-            await to_thread.run_sync(self._file.close)
+        with CancelScope(shield=True):
+            await to_thread.run_sync(self._close)
 
     def __aiter__(self) -> Self:
         return self
@@ -126,9 +129,18 @@ class FileBlocks:
         return block
 
     def _read(self) -> bytes:
-        if self._file is None:
-            self._file = self._path.open("rb")
-        return self._file.read(BLOCK)
+        with self._lock:
+            if self._is_closed:
+                return b""
+            if self._file is None:
+                self._file = self._path.open("rb")
+            return self._file.read(BLOCK)
+
+    def _close(self) -> None:
+        with self._lock:
+            self._is_closed = True
+            if self._file is not None:
+                self._file.close()
 
 
 def checked_path(path: str | os.PathLike[str]) -> str:
