@@ -22,7 +22,7 @@ Letter = dict[str, Any]
 """A message as its receiver's chain holds it: ask, args, from, handler, and kwargs if there are any."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # each is itself, and a key
 class Sleeper:
     """An actor that is alive in the record: who it is and where its chain stands."""
 
