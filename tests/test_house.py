@@ -14,7 +14,8 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
-    errors content codec shape merkle keys event checkpoint chain restart store.fold journal.frames
+    errors content codec shape merkle keys event checkpoint chain restart
+    store.requests store.fold store.decision journal.frames
 """
 PURE_ORDER = PURE_TEXT.split()
 """Values in, values out; each module imports only what stands before it."""
