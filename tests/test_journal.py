@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,6 @@ from journal_contract import JournalContract, Scribe
 
 from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
 from theater.journal import DiskJournal, Journal, MemoryJournal
-from theater.journal.heading import heading, time_of
 from theater.keys import SigningKey
 from theater.merkle import root_of
 

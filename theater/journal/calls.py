@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from theater.errors import DiskFullError, JournalError
+from theater.errors import DiskFullError, JournalError, JournalFailedError
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _ZEROS = bytes(1 << 16)
@@ -79,17 +79,21 @@ def is_full(error: OSError) -> bool:
     return error.errno in _FULL
 
 
+def failure(what: str, error: OSError) -> JournalError:
+    """The error of ours for a disk that is full, or fails otherwise."""
+    kind = DiskFullError if is_full(error) else JournalFailedError
+    return kind(f"{what}: {error}")
+
+
 @contextmanager
 def content_errors() -> Iterator[None]:
     """Say what an OSError means to whoever wanted to keep a content.
 
     Raises:
         DiskFullError: it does not fit.
-        JournalError: the disk failed otherwise.
+        JournalFailedError: the disk failed otherwise.
     """
     try:
         yield
     except OSError as error:
-        if is_full(error):
-            raise DiskFullError(f"the content does not fit on the disk: {error}") from error
-        raise JournalError(f"the content could not be written: {error}") from error
+        raise failure("the content was not kept", error) from error

@@ -17,7 +17,7 @@ from anyio import to_thread
 from theater.checkpoint import Checkpoint, Note
 from theater.errors import JournalFailedError, SetupError
 from theater.journal.blobs import DiskIngest
-from theater.journal.calls import Calls, content_errors
+from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
 from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pack_check, pack_head
 from theater.journal.heading import time_of
@@ -69,11 +69,7 @@ class DiskJournal:
         if loop is None:
             raise SetupError("a journal lives in an asyncio event loop: open it from a coroutine of one")
         self._opened = opened = await to_thread.run_sync(self._open_folder)
-        try:
-            self._log = await to_thread.run_sync(self._go_on)
-        except BaseException:
-            opened.lock.release()
-            raise
+        self._log = await to_thread.run_sync(self._go_on)
         self._index = opened.index
         self._commits = commits = Commits(
             self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
@@ -213,7 +209,11 @@ class DiskJournal:
 
     def _go_on(self) -> Log:
         opened = self._opened
-        return Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
+        try:
+            return Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
+        except OSError as error:
+            opened.lock.release()
+            raise failure(f"{opened.folder.path} could not be opened", error) from error
 
     def _end(self) -> None:
         commits = self._commits
@@ -223,7 +223,7 @@ class DiskJournal:
                 checkpoint = Checkpoint.parse(commits.note.text)
                 self._log.finish(size=checkpoint.size, root=checkpoint.root)
         except OSError as error:
-            raise JournalFailedError(f"all is committed, but closing failed: {error}") from error
+            raise failure("all is committed, but the folder could not be closed", error) from error
         finally:
             commits.drop()
             self._log.close()

@@ -62,7 +62,13 @@ class Folder:
             raise CorruptJournalError(f"{self.path / 'closed'}: {error}") from error
 
     def numbers(self) -> list[int]:
-        """The numbers of the segments there are, ascending."""
+        """The numbers of the segments there are, ascending.
+
+        Raises:
+            CorruptJournalError: their folder is gone.
+        """
+        if not self.segments.is_dir():
+            raise CorruptJournalError(f"{self.segments} is gone")
         names = [path.name for path in self.segments.iterdir()]
         return sorted(int(name) for name in names if len(name) == SEGMENT_DIGITS and name.isdecimal())
 

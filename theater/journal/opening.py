@@ -20,7 +20,7 @@ from theater.errors import (
     TheaterError,
 )
 from theater.event import event_hash
-from theater.journal.calls import Calls
+from theater.journal.calls import Calls, failure
 from theater.journal.folder import Folder
 from theater.journal.frames import EVENT, FRONTIER, STUB, read_frontier
 from theater.journal.heading import time_of
@@ -73,8 +73,10 @@ def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin:
         if is_new and not is_theater(folder.path):  # another process may have been faster
             fill(folder, calls, origin=origin, key=key)
         return _take(folder, lock, key, calls)
-    except BaseException:
+    except BaseException as error:
         lock.release()
+        if isinstance(error, OSError):
+            raise failure(f"{folder.path} could not be opened", error) from error
         raise
 
 
