@@ -1,0 +1,117 @@
+"""Contents as they are verified: each hashes to its name, and is there when an event names it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from hashlib import file_digest, sha256
+from typing import Any, Protocol
+
+from msgspec.msgpack import Ext
+
+from theater.codec import Outlined
+from theater.content import ContentRef
+from theater.errors import CorruptContentError
+from theater.event import Event
+from theater.journal.frames import DIGEST_BYTES, read_file
+from theater.plain import CONTENT_REF
+from theater.verify.quick import Row
+
+OUTLINED = b"\x08\x93"  # in the bytes of every `Outlined`: its extension code, then an array of three
+PUTS = frozenset(
+    f"store/{name}"
+    for name in ("store", "store_at_label", "replace_content_at_label", "put_stream", "put_file", "label")
+)
+
+
+class Blobs(Protocol):
+    """Where the large contents lie."""
+
+    def blob(self, digest: bytes) -> os.PathLike[str]:
+        """The file of this content."""
+        ...
+
+
+class Contents:
+    """Every content so far, by digest, with its size in bytes."""
+
+    def __init__(self, blobs: Blobs) -> None:
+        self._blobs = blobs
+        self._sizes: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def add_blob(self, payload: bytes) -> None:
+        """Verify a content that lies in the journal itself.
+
+        Raises:
+            CorruptContentError: it has another hash.
+        """
+        digest, content = payload[:DIGEST_BYTES], payload[DIGEST_BYTES:]
+        _match(digest, sha256(content).digest())
+        self._sizes[digest] = len(content)
+
+    def add_file(self, payload: bytes) -> None:
+        """Verify a content that lies in a file.
+
+        Raises:
+            CorruptContentError: the file is gone, or has another size or hash.
+        """
+        digest, size = read_file(payload)
+        if digest in self._sizes:
+            return
+        try:
+            with open(self._blobs.blob(digest), "rb") as file:  # noqa: PTH123  # any path will do
+                _match(digest, file_digest(file, sha256).digest())
+                found = file.tell()
+        except FileNotFoundError:
+            raise _wrong(digest, "its file", "none") from None
+        if found != size:
+            raise _wrong(digest, f"{size} bytes", f"{found} bytes")
+        self._sizes[digest] = size
+
+    def verify_named(self, event: Event | Row, data: bytes) -> None:
+        """Verify that what an event names as kept was there before it;
+        what is not of PUTS, nor has OUTLINED in its bytes, names none.
+
+        Raises:
+            CorruptContentError: it is not, or has another size.
+        """
+        if event.kind in PUTS and "error" not in event.body:
+            ref = event.body.get("ref")
+            if isinstance(ref, Ext) and ref.code == CONTENT_REF:
+                self._held(bytes(ref.data), event.body.get("size"))
+            elif isinstance(ref, ContentRef):
+                self._held(ref.digest, event.body.get("size"))
+        if OUTLINED in data:
+            body = Event.read(data).body
+            for outlined in _outlined(body):
+                self._held(outlined.digest, outlined.size)
+
+    def _held(self, digest: bytes, size: object) -> None:
+        held = self._sizes.get(digest)
+        if held is None or (size is not None and size != held):
+            expected = "to be kept" if size is None else f"{size} bytes"
+            raise _wrong(digest, expected, "nothing" if held is None else f"{held} bytes")
+
+
+def _outlined(value: Any) -> Iterator[Outlined]:
+    """Every `Outlined` in a plain value."""
+    if isinstance(value, Outlined):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _outlined(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _outlined(part)
+
+
+def _match(digest: bytes, found: bytes) -> None:
+    if found != digest:
+        raise _wrong(digest, "these bytes", f"bytes of sha256:{found.hex()}")
+
+
+def _wrong(digest: bytes, expected: str, found: str) -> CorruptContentError:
+    return CorruptContentError(f"content sha256:{digest.hex()}", expected=expected, found=found)

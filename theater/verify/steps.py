@@ -1,0 +1,175 @@
+"""Verifying a journal, step by step, in one pass over its bytes."""
+
+from __future__ import annotations
+
+from theater.checkpoint import Checkpoint
+from theater.errors import BrokenChainError, CorruptJournalError, ForgedError, MalformedError
+from theater.event import Event, Stub
+from theater.journal.frames import BLOB, COMMIT, EVENT, FILE, FRONTIER, HEADER_BYTES, STUB
+from theater.journal.marks import Closed
+from theater.journal.reader import Reader
+from theater.journal.walk import Batch
+from theater.verify.chains import ROOT, Chains
+from theater.verify.checkpoints import Checkpoints
+from theater.verify.contents import OUTLINED, PUTS, Contents
+from theater.verify.quick import Row
+from theater.verify.report import Finding, Removal, Report
+
+
+def verify(
+    reader: Reader,
+    *,
+    actor: bytes | None = None,
+    signatures: bool = False,
+    kept: Checkpoint | None = None,
+) -> Report:
+    """Verify all that was committed, and name the first thing that is wrong.
+
+    Of one `actor` (16 bytes) only its events and the root's are read, under the roots of all. The newest
+    signature of each key is verified, or all `signatures`; and, if somebody `kept` a checkpoint elsewhere,
+    that the journal once was as it says.
+    """
+    run = Verification(reader, actor=actor, signatures=signatures, kept=kept)
+    try:
+        run.verify()
+    except (ForgedError, MalformedError) as error:
+        return run.report(found_wrong(error, run.place))
+    return run.report(None)
+
+
+def found_wrong(error: ForgedError | MalformedError, place: str) -> Finding:
+    """Say where, what was expected and what was found."""
+    if isinstance(error, MalformedError):
+        return Finding(place or "journal", f"a {error.expected}", error.why or "other bytes")
+    where = f"{error.where} ({place})" if place else error.where
+    return Finding(where, _shown(error.expected), _shown(error.found))
+
+
+class Verification:
+    """One pass over a journal."""
+
+    def __init__(
+        self, reader: Reader, *, actor: bytes | None, signatures: bool, kept: Checkpoint | None
+    ) -> None:
+        self.place = ""  # where in the journal, as a person would look it up
+        self._reader = reader
+        self._walk = reader.walk()
+        self._chains = Chains(only=actor)
+        self._contents = Contents(reader.folder)
+        self._checkpoints = Checkpoints(reader.origin, reader.key, every=signatures, kept=kept)
+        self._removals: list[Removal] = []
+        self._closed = False
+
+    def verify(self) -> None:
+        """Take the steps.
+
+        Raises:
+            ForgedError, MalformedError: the first thing that is wrong.
+        """
+        # 0. The mark of a clean close, as it is before and after: while a theater runs, there is none.
+        mark = self._reader.closed
+        # 1. Frames are whole: each has its checksum, each batch its commit, and stands where that says.
+        for batch in self._walk:
+            offset = 0
+            try:
+                for kind, start, end in batch.frames:
+                    offset = start
+                    payload = batch.chunk[start:end]
+                    if kind == EVENT:
+                        self._event(payload)
+                    else:
+                        self._frame(batch, kind, payload)
+            except (ForgedError, MalformedError):
+                self.place = f"segment {batch.place.segment}, byte {batch.base + offset - HEADER_BYTES}"
+                raise
+        self._verify_tail()
+        # 8. The newest checkpoint is signed by the folder's key, and goes on from the one kept elsewhere.
+        self._checkpoints.finish()
+        # 9. Each removed event is explained by an event that says who was removed, and why.
+        self._verify_removals()
+        # 10. After a clean close nothing was added and nothing is missing.
+        if mark is not None and mark == self._reader.closed:
+            self._verify_close(mark)
+
+    def _event(self, payload: bytes) -> None:
+        # 2. Bytes are canonical. 3. Hashes link, no seq is missing. 4. Senders named exist and agree.
+        leaf, event = self._chains.add(payload)
+        self._checkpoints.add(leaf)
+        if event is None:
+            return
+        # 5. Contents that an event names as kept are there.
+        if event.kind in PUTS or OUTLINED in payload:
+            self._contents.verify_named(event, payload)
+        if event.seq == 0 or event.actor == ROOT:
+            self._checkpoints.notice(event)
+            if event.kind == "theater/removed" and event.actor == ROOT:
+                self._removals.append(_removal(event))
+
+    def _frame(self, batch: Batch, kind: int, payload: bytes) -> None:
+        if kind == COMMIT:
+            # 6. The root over all events so far is the one that was signed, by the key of that time.
+            self._checkpoints.commit(batch.commit.note)
+        elif kind == BLOB:
+            # 5. Contents hash to their refs.
+            self._contents.add_blob(payload)
+        elif kind == FILE:
+            self._contents.add_file(payload)
+        elif kind == STUB:
+            self._checkpoints.add(self._chains.remove(Stub.read(payload)))
+        elif kind == FRONTIER:
+            self._checkpoints.begin(payload, segment=batch.place.segment)
+
+    def _verify_tail(self) -> None:
+        """7. What lies behind the last whole commit is a torn batch, and no more."""
+        tail = self._walk.tail
+        if tail is not None and tail.damage:
+            self.place = f"segment {tail.place.segment}, byte {tail.place.offset}"
+            raise CorruptJournalError("batch", expected="whole", found=f"not; {tail.damage}")
+
+    def _verify_removals(self) -> None:
+        for actor, seq in self._chains.stubs:
+            if not any(each.actor == actor and each.first <= seq <= each.last for each in self._removals):
+                raise BrokenChainError(f"stub {actor.hex()}/{seq}", expected="a removal event", found="none")
+
+    def _verify_close(self, mark: Closed) -> None:
+        last = self._checkpoints.last
+        end = self._walk.place
+        length = len(self._reader.folder.read(end.segment, 0))
+        found = Closed(end.segment, length, self._checkpoints.size, last.root if last else b"")
+        if mark != found or end.offset != length:
+            raise CorruptJournalError("closed", expected=_in_line(mark), found=_in_line(found))
+        self._closed = True
+
+    def report(self, wrong: Finding | None) -> Report:
+        checkpoints = self._checkpoints
+        tail = self._walk.tail
+        return Report(
+            wrong=wrong,
+            events=self._chains.events,
+            stubs=len(self._chains.stubs),
+            removals=tuple(self._removals),
+            actors=len(self._chains),
+            contents=len(self._contents),
+            checkpoints=checkpoints.count,
+            signatures=checkpoints.signatures,
+            keys=tuple(checkpoints.keys),
+            checkpoint=checkpoints.last,
+            tail=0 if tail is None else len(tail.torn),
+            closed=self._closed,
+        )
+
+
+def _removal(event: Event | Row) -> Removal:
+    body = event.body
+    actor, first, last, reason = body.get("actor"), body.get("first"), body.get("last"), body.get("reason")
+    if type(actor) is bytes and type(first) is int and type(last) is int and type(reason) is str:
+        return Removal(event.seq, actor, first, last, reason)
+    raise MalformedError("removal", body, why="an actor, its first and last event, and a reason")
+
+
+def _in_line(mark: Closed) -> str:
+    return f"segment {mark.segment}, {mark.length} bytes, {mark.size} events, root {mark.root.hex()}"
+
+
+def _shown(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)
