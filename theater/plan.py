@@ -54,6 +54,7 @@ class ActorPlan:
         clean(cls)
         _check_class(cls, self.names)
         self.handlers: dict[str, HandlerPlan] = {}
+        self.callable_by: dict[Any, HandlerPlan] = {}  # by name, and by each function that stands for one
         self.hooks = dict(_hooks(cls))
         self.state = State(self.label, {})
         self.is_ready = False  # its types are known
@@ -81,8 +82,16 @@ class ActorPlan:
             )
             for name, (owner, function, options) in self._methods.items()
         }
+        self.callable_by = {**self.handlers, **dict(self._functions())}
         self.scope.settle()
         self.is_ready = True
+
+    def _functions(self) -> Iterator[tuple[object, HandlerPlan]]:
+        """Every function that stands for a handler: the class's own, and those it overrides."""
+        for name, plan in self.handlers.items():
+            for base in self.cls.__mro__:
+                if name in vars(base):
+                    yield vars(base)[name], plan
 
     def begin(self, actor: object, given: Mapping[str, Any]) -> None:
         """Fill a new instance with what its constructor was given.
@@ -244,18 +253,24 @@ def _check_class(cls: type, names: tuple[str, ...]) -> None:
     label, root = name_of(cls), _root(cls)
     if cls is root:
         return
-    if "__slots__" in vars(cls):
-        raise SetupError(f"{label} has __slots__: leave them out, the annotated fields are its state")
-    if _owner(cls, "__init__") is not root:
-        remedy = "give fields defaults, derive others in __post_init__, make scratch in on_load"
-        raise SetupError(f"{label} has an __init__ of its own, which would not run on a restart: {remedy}")
-    if _owner(cls, "__new__") is not object:
-        raise SetupError(f"{label} has a __new__ of its own: leave it out")
     for base in cls.__mro__[1:]:
         if "__dataclass_fields__" in vars(base):
             raise SetupError(f"{label} inherits from the dataclass {name_of(base)}: leave out @dataclass")
+    if "__slots__" in vars(cls):
+        raise SetupError(f"{label} has __slots__: leave them out, the annotated fields are its state")
+    if not _is_inherited(cls, "__init__", root):
+        remedy = "give fields defaults, derive others in __post_init__, make scratch in on_load"
+        raise SetupError(f"{label} has an __init__ of its own, which would not run on a restart: {remedy}")
+    if not _is_inherited(cls, "__new__", object):
+        raise SetupError(f"{label} has a __new__ of its own: leave it out")
     for name in names:
         if name in vars(root):
             raise SetupError(
                 f"{label} field {name!r}: that name means something to every actor; choose another"
             )
+
+
+def _is_inherited(cls: type, name: str, source: type) -> bool:
+    """Say whether a method is that of `source`; protocols put an `__init__` before it that steps aside."""
+    owner = _owner(cls, name)
+    return getattr(owner, "_is_protocol", False) or vars(owner)[name] is vars(source)[name]

@@ -11,7 +11,21 @@ from decimal import Decimal
 from enum import Enum
 from functools import partial
 from types import NoneType, UnionType
-from typing import Annotated, Any, Final, Literal, NewType, Self, TypeVar, Union, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    Final,
+    Literal,
+    NewType,
+    NotRequired,
+    Required,
+    Self,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+)
 from uuid import UUID
 
 import msgspec
@@ -22,7 +36,7 @@ from theater.content import ContentRef
 from theater.errors import SetupError
 from theater.form import Choice, Constrained, Form, Leaf, Member, Nothing, Ref, Scalar, Untyped
 from theater.plain import Addressed
-from theater.record import is_record, layout_of
+from theater.record import MISSING, is_record, layout_of
 from theater.union import union
 from theater.untyped import DEEPEST, SCALARS, World, fixed_offset, name_of, passes
 
@@ -95,6 +109,8 @@ class _Reader:
         if type(annotation).__name__ == "TypeAliasType":
             return self.alias(annotation)
         origin = get_origin(annotation)
+        if type(origin).__name__ == "TypeAliasType":
+            return self.read(cast("Any", origin).__value__[get_args(annotation)])
         if origin is None:
             return self.bare(annotation)
         return self.parametrised(annotation, origin, get_args(annotation))
@@ -151,15 +167,19 @@ class _Reader:
         layout = layout_of(cls)
         record = self._records[cls, args] = Record(cls, read=layout.read, make=layout.make, tag=layout.tag)
         outer, self._within = self._within, cls
-        fields = {}
+        fields, defaults = {}, dict(layout.defaults)
         for name, hint in hints_of(cls, layout.names, args, names=self._names).items():
+            if get_origin(hint) is NotRequired:
+                defaults[name] = lambda: MISSING
+            elif get_origin(hint) is Required:
+                defaults.pop(name, None)
             try:
                 fields[name] = self.read(hint)
             except UnknownNameError:
                 raise
             except SetupError as error:
                 raise SetupError(f"{name_of(cls)}.{name}: {error}") from None
-        record.fill({name: fields[name] for name in layout.names}, layout.defaults)
+        record.fill({name: fields[name] for name in layout.names}, defaults)
         self._within = outer
         return record
 
@@ -212,7 +232,7 @@ def _same(value: Any) -> Any:
 
 _REMEDY = "use plain values, a dataclass, or an enum"
 _REMEDIES = {"_theater_plan": "name an actor by its `ActorRef[...]`"}
-_WRAPPERS = (Final, typing.Required, typing.NotRequired)
+_WRAPPERS = (Final, Required, NotRequired)
 _SIMPLE: dict[object, Form] = {
     Any: _UNTYPED,
     object: _UNTYPED,

@@ -80,8 +80,11 @@ class State:
         Raises:
             TypeError: it does not fit.
         """
+        shape = self.fields[name].shape
+        if passes(value, shape.kinds):
+            return value
         try:
-            return self.fields[name].shape.pack(value, world)
+            return shape.pack(value, world)
         except MisfitError as misfit:
             raise TypeError(f"{self.label} field {name!r}: {misfit}") from None
 
@@ -101,8 +104,11 @@ class State:
             if field.default is None:
                 raise TypeError(f"the recorded state lacks the field {field.name!r} of {self.label}")
             return field.default()
+        value = plain[field.name]
+        if passes(value, field.shape.kinds):
+            return value
         try:
-            return field.shape.restore(plain[field.name], world)
+            return field.shape.restore(value, world)
         except MisfitError as misfit:
             raise TypeError(f"{self.label} field {field.name!r} in the record: {misfit}") from None
 

@@ -73,7 +73,7 @@ def check_scalar(value: object) -> None:
         MisfitError: the value is one of these.
     """
     if type(value) is int and not _LEAST <= value <= _MOST:
-        raise MisfitError(f"Expected an `int` of 64 bits, got one of {value.bit_length()} bits")
+        raise MisfitError(f"Expected an `int` from -2**63 to 2**64 - 1, got one of {value.bit_length()} bits")
     if type(value) is str and not value.isascii():
         try:
             value.encode()
