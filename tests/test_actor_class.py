@@ -279,11 +279,12 @@ def test_a_marker_without_a_default_leaves_a_field_that_must_be_given() -> None:
     class Needs(Actor):
         total: int = field()
         _scratch: int = field(init=False)
+        _count: int = field(default=1, init=False)
 
     with pytest.raises(TypeError, match="missing argument 'total'"):
         Needs()  # type: ignore[call-arg]
 
-    assert vars(Needs(total=1)) == {"total": 1}
+    assert vars(Needs(total=1)) == {"total": 1, "_count": 1}
 
 
 def test_a_field_that_cannot_be_carried_is_a_setup_error_when_the_class_is_made() -> None:
@@ -575,6 +576,23 @@ def test_a_name_that_comes_later_is_found_at_the_first_use() -> None:
     assert plan_of(Below).handlers["add"].carry((Late(1),), {}, world)[0] == (Late(1),)
 
 
+def test_a_name_in_a_record_that_comes_later_is_found_at_the_first_use() -> None:
+    @dataclass
+    class Outer:
+        kind: ClassVar[str] = "outer"
+        inner: Inner
+
+    class Early(Actor):
+        @handler
+        async def add(self, outer: Outer) -> None: ...
+
+    @dataclass
+    class Inner:
+        x: int
+
+    assert plan_of(Early).handlers["add"].carry((Outer(Inner(1)),), {}, world)[0] == (Outer(Inner(1)),)
+
+
 def test_a_name_that_nothing_has_is_a_setup_error_that_says_so() -> None:
     class Bad(Actor):
         @handler
@@ -700,6 +718,7 @@ def test_an_answer_is_carried_by_what_the_handler_says_it_returns() -> None:
 
     assert arrived == [Item("a")]
     assert plan.restore_answer(plain, world) == arrived
+    assert plan_of(Counter).handlers["add"].carry_answer(5, world) == (5, 5)
     with pytest.raises(TypeError, match=r"the answer of Counter.keep\(\): Expected `list`, got `int`"):
         plan.carry_answer(1, world)
     with pytest.raises(TypeError, match=r"the answer of Counter.keep\(\): Expected `list`, got `int`"):
@@ -737,9 +756,12 @@ def test_an_unknown_subclass_arrives_as_the_nearest_declared_base() -> None:
 
 
 def test_of_two_subclasses_with_one_name_the_live_error_keeps_its_own() -> None:
-    make: Any = type
-    first = make("SameError", (TooLittleError,), {})
-    second = make("SameError", (TooLittleError,), {})
+    def make() -> type[TooLittleError]:
+        class SameError(TooLittleError): ...
+
+        return SameError
+
+    first, second = make(), make()
 
     assert type(through_the_record(first(1, left=0), kind=first)) is first
     assert type(through_the_record(first(1, left=0))) is second
@@ -825,6 +847,28 @@ def test_an_equal_value_is_no_change() -> None:
     small, keeper = live(Doubler(total=1000))
     small.total = int("1000")
     assert not keeper.changed(small)
+
+
+def test_a_state_of_scalars_is_followed_change_by_change() -> None:
+    class Plain(Actor):
+        total: int = 0
+        ratio: float = 0.5
+        name: str = ""
+
+    actor, keeper = live(Plain())
+
+    actor.total, actor.name = 1000, "ünï"
+    assert keeper.changed(actor)
+    actor.total = int("1000")
+    assert not keeper.changed(actor)
+    actor.ratio = 2
+    assert keeper.changed(actor)
+    assert keeper.small(100) == {"total": 1000, "ratio": 2, "name": "ünï"}
+    actor.total, actor.name = 5, "\ud800"
+    with pytest.raises(TypeError, match=r"Plain field 'name': .*lone surrogate"):
+        keeper.changed(actor)
+    keeper.restore_into(actor)
+    assert vars(actor) == {"total": 1000, "ratio": 2, "name": "ünï"}
 
 
 def test_the_last_good_state_comes_back_after_a_failure() -> None:
@@ -957,6 +1001,7 @@ def test_values_that_never_change_are_kept_as_they_are() -> None:
 
     assert keeper.changed(actor)
     assert keeper.small(4096) == keeper.plain()
+    assert keeper.small(20) is None
     keeper.restore_into(actor)
     assert actor.pair == (2, "b")
     actor.pair = (1, "a", 3)

@@ -17,7 +17,9 @@ from typing import (
     Literal,
     NamedTuple,
     NewType,
+    NoReturn,
     NotRequired,
+    Required,
     Self,
     TypedDict,
     TypeVar,
@@ -113,6 +115,17 @@ class Options(TypedDict):
     name: NotRequired[str]
 
 
+class Partial(TypedDict, total=False):
+    size: Required[int]
+    name: str
+
+
+class Bag(msgspec.Struct):
+    size: int = 3
+    items: list[int] = []
+
+
+OtherLetter = Literal["b"]
 Meters = NewType("Meters", float)
 NOT_TEXT: Any = 1
 LEAVES: st.SearchStrategy[Any] = (
@@ -189,6 +202,19 @@ VALUES_BY_ANNOTATION: list[tuple[Any, Any]] = [
     (Iterable[int], {1, 2}),
     (Iterable[Point], (Point(1),)),
     (AbstractSet[int], frozenset({1})),
+    (Ref, REF),
+    (Ref[int] | None, REF),
+    (Addressed | None, REF),
+    (list, [1, [2]]),
+    (dict, {"a": [1], 2: b""}),
+    (tuple, (1, [2])),
+    (int | float, 1.5),
+    (float | int, 1),
+    (int | Any, ["a"]),
+    (Literal["a"] | OtherLetter | None, "b"),
+    (Annotated[int, ["no hash"]], 3),
+    (Partial, {"size": 1}),
+    (Bag, Bag()),
 ]
 
 
@@ -319,6 +345,16 @@ def test_an_int_may_stand_for_a_float_and_stays_an_int() -> None:
         (object, [Ref[int](REF.address, "elsewhere")], "a ref of this theater, got one of another"),
         (set[Pair[int]], {Pair("a", "b")}, r"Expected `int`, got `str` - at `\$\[\.\.\.\]\.left`"),
         (bytes, bytearray(b"a"), "Expected `bytes`, got `bytearray`"),
+        (dict[str, int], [1], "Expected `dict`, got `list`"),
+        (tuple[int, int], [1, 2], "Expected `tuple`, got `list`"),
+        (dict[Any, int], {1.5: 1}, r"got `float` - at `\$\[key\]`"),
+        (object, {2**70: 1}, "Expected an `int` from"),
+        (object, {"a": {None: 1}}, r"got `None` - at `\$\['a'\]\[key\]`"),
+        (Circle | Square, Point(1), r"Expected `Circle \| Square`, got `Point`"),
+        (Decimal, "1", "Expected `Decimal`, got `str`"),
+        (datetime, date(2026, 1, 1), "Expected `datetime`, got `date`"),
+        (NoReturn, None, "Expected `Never`, got `None`"),
+        (Partial, {"name": "a"}, "missing required field `size`"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_its_place(annotation: Any, value: Any, text: str) -> None:
@@ -392,6 +428,7 @@ def test_a_record_is_copied_without_running_its_init_or_post_init() -> None:
 
 def test_a_field_that_a_record_lacks_gets_its_default() -> None:
     assert Shape.of(Point).restore({"x": 1}, world) == Point(1)
+    assert Shape.of(Bag).restore({}, world) == Bag(3, [])
     assert Shape.of(Row | None).restore({"key": "a", "value": []}, world) == Row("a", [])
 
 
@@ -410,6 +447,11 @@ def test_a_field_that_a_record_lacks_gets_its_default() -> None:
         (dict[UUID, int], [[1]]),
         (tuple[int, int], (1,)),
         (int | None, "a"),
+        (Decimal, 5),
+        (Colour, 5),
+        (dict[str, int], [1]),
+        (list[int], {1}),
+        (NoReturn, None),
     ],
 )
 def test_a_record_that_does_not_fit_the_class_any_more_is_refused(annotation: Any, plain: Any) -> None:
@@ -459,6 +501,10 @@ class Never(enum.Enum):
     NESTED = (1, 2)
 
 
+class Kind(msgspec.Struct, tag=True, tag_field="kind"):
+    name: str
+
+
 class OtherCircle(msgspec.Struct, tag="Circle"):
     width: int
 
@@ -475,6 +521,8 @@ class OtherCircle(msgspec.Struct, tag="Circle"):
         (list[int] | list[str], "keep one of them"),
         (str | date, "keep one of them"),
         (Circle | OtherCircle, "tag=True"),
+        (Circle | Kind, "tag=True"),
+        (5, "values of 5 cannot be carried"),
         (Never, "give them such values"),
         (Literal[Colour.RED], "annotate with the enum itself"),
         (complex, "use plain values"),
@@ -567,3 +615,23 @@ def test_a_type_parameter_stands_for_what_the_class_says() -> None:
     assert shape.carry(Named("a", "b", Named("c", "d")), world)[0] == Named("a", "b", Named("c", "d"))
     with pytest.raises(TypeError, match=r"Expected `str`, got `int` - at `\$\.left`"):
         shape.carry(Named(1, "b"), world)  # type: ignore[arg-type]  # on purpose
+
+
+def test_an_alias_stands_for_its_value() -> None:
+    alias: Any = pytest.importorskip("typing_extensions").TypeAliasType
+    of: Any = tuple
+    pairs = alias("pairs", of[T, T], type_params=(T,))
+    names = alias("names", list[str])
+
+    assert Shape.of(pairs[int]).carry((1, 2), world)[0] == (1, 2)
+    assert Shape.of(names).carry(["a"], world)[0] == ["a"]
+    with pytest.raises(TypeError, match="Expected `int`, got `str`"):
+        Shape.of(pairs[int]).carry((1, "a"), world)
+
+
+def test_a_world_that_does_not_know_an_address_refuses_its_ref() -> None:
+    def small_world(address: ActorAddress) -> object:
+        raise TypeError("not here")
+
+    with pytest.raises(TypeError, match=r"a ref of this theater, got one of another theater - at `\$\[0\]`"):
+        Shape.of(list[Ref[int]]).carry([REF], small_world)

@@ -142,9 +142,15 @@ class ActorPlan:
             attributes[name] = default()
         return actor
 
-    def keeper(self, actor: object, world: World) -> StateKeeper:
-        """What remembers the last good state of this instance, beginning with the present one."""
-        return StateKeeper(self.state, vars(actor), world)
+    def keeper(self, actor: object, world: World, recall: World | None = None) -> StateKeeper:
+        """What remembers the last good state of this instance, beginning with the present one.
+
+        Args:
+            actor: the instance.
+            world: turns addresses into refs, of actors that somebody holds a ref of.
+            recall: the same, also of actors that are no more; `world` if it is left out.
+        """
+        return StateKeeper(self.state, vars(actor), world, recall or world)
 
     @cached_property
     def source_digest(self) -> bytes | None:

@@ -116,11 +116,12 @@ class State:
 class StateKeeper:
     """Remembers the last good state of one actor: values that never change as they are, the rest packed."""
 
-    __slots__ = ("_fixed", "_leaves", "_packed", "_plain", "_size", "_state", "_world")
+    __slots__ = ("_fixed", "_leaves", "_packed", "_plain", "_recall", "_size", "_state", "_world")
 
-    def __init__(self, state: State, attributes: Mapping[str, Any], world: World) -> None:
+    def __init__(self, state: State, attributes: Mapping[str, Any], world: World, recall: World) -> None:
         self._state = state
         self._world = world
+        self._recall = recall  # also knows actors that are no more, of whom only the address was kept
         self._fixed: dict[str, Any] = {}
         self._leaves: list[str] = []  # fixed ones whose plain form is another
         self._packed: dict[str, bytes] = {}
@@ -173,7 +174,7 @@ class StateKeeper:
             del attributes[name]
         attributes.update(self._fixed)
         for name, plain in self._plain.items():
-            attributes[name] = fields[name].shape.restore(plain, self._world)
+            attributes[name] = fields[name].shape.restore(plain, self._recall)
 
     def _take(self, attributes: Mapping[str, Any]) -> bool:
         """The quick way when all that changed are scalars of the declared types."""

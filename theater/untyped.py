@@ -12,7 +12,7 @@ from theater.content import ContentRef
 from theater.plain import ActorAddress, Addressed
 
 World: TypeAlias = Callable[[ActorAddress], object]
-"""Turns the address of an actor into the ref that an actor uses."""
+"""Turns the address of an actor into the ref that an actor uses; TypeError for one of another theater."""
 
 SCALARS: frozenset[type] = frozenset({NoneType, bool, int, float, str, bytes})
 """Types whose values pass as they are; ints have 64 bits, texts no lone surrogates."""
@@ -131,7 +131,11 @@ def pack_ref(value: Addressed, world: World) -> ActorAddress:
         MisfitError: the ref is of another theater.
     """
     address = value.address
-    if world(address) != value:
+    try:
+        is_known = world(address) == value
+    except TypeError:  # as a world says that an address is none of its own
+        is_known = False
+    if not is_known:
         raise MisfitError("Expected a ref of this theater, got one of another theater")
     return address
 
