@@ -15,8 +15,8 @@ from theater import life
 from theater.codec import prepare
 from theater.context import Context
 from theater.errors import NotRunningError, SetupError
-from theater.loop import Cancelled, Future, Task, pause, running_loop
-from theater.mailbox import Envelope, Mailbox
+from theater.loop import CURRENT, Cancelled, Future, Task, pause, running_loop
+from theater.mailbox import Envelope, Letter, Mailbox
 from theater.owning import StoreOwner
 from theater.ref import ActorRef
 from theater.restart import Reason
@@ -29,6 +29,7 @@ from theater.turn import Turn, received_body, sender_of
 if TYPE_CHECKING:
     from theater.actor import Actor
     from theater.event import Event
+    from theater.handler import HandlerPlan
     from theater.plan import ActorPlan
     from theater.options import Options
     from theater.stage import Stage
@@ -51,6 +52,7 @@ class Cell(Mailbox):
         "ended",
         "events",
         "handled",
+        "handlers",
         "head",
         "id",
         "is_ending",
@@ -77,12 +79,15 @@ class Cell(Mailbox):
         "turn",
         "waits",
         "watchers",
+        "world",
     )
 
     def __init__(self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> None:  # noqa: A002
         super().__init__(theater.loop, options.mailbox)
         self.theater = theater
+        self.world = theater.world  # bound once: 60 ns for each message
         self.plan = plan
+        self.handlers = plan.callable_by  # by function and by name
         self.id = id
         self.name = name
         self.options = options
@@ -126,16 +131,25 @@ class Cell(Mailbox):
 
     def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         """A message for this actor, its arguments checked and packed; the actor never sees a bad one."""
-        name = handler if type(handler) is str else getattr(handler, "__name__", None)
-        plan = self.plan.handlers.get(name)  # type: ignore[arg-type]  # None is no name of a handler
-        if plan is None:
-            shown = handler if type(handler) is str else name or repr(handler)
-            raise TypeError(f"{self.class_name} has no handler {shown!r}")
-        args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, self.theater.world)
-        envelope = Envelope(plan, args, kwargs, (plain_args, plain_kwargs))
+        plan = self.handlers.get(handler) or self.plan_for(handler)
+        arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
+        plain = None if arrived is args and not kwargs else (plain_args, plain_kwargs)
+        envelope = (Envelope if CURRENT.get() is None else Letter)(plan, arrived, named, plain)
         if not self.is_open or running_loop() is not self.loop:
             self.refuse(envelope)
         return envelope
+
+    def plan_for(self, handler: Any) -> HandlerPlan:
+        """The plan of a handler named by text, or by a function of a base class or protocol.
+
+        Raises:
+            TypeError: this actor has no such handler.
+        """
+        name = getattr(handler, "__name__", None)
+        plan = self.handlers.get(name) if name is not None else None
+        if plan is None:
+            raise TypeError(f"{self.class_name} has no handler {name or handler!r}")
+        return plan
 
     def refuse(self, envelope: Envelope) -> None:
         """Say why nothing can be sent now; actors' own messages are refused in `sending`, on record."""
@@ -233,9 +247,9 @@ class Cell(Mailbox):
     def restore_stores(self, events: Iterable[Event]) -> None:
         """Take up what the chain says of this actor's stores."""
         fold = fold_of(events)
-        if fold.holdings:
+        if fold.stores:
             self.stores = StoreSupervisor(StoreOwner(self), self.loop, fold)
-            self.theater.lenders.update(dict.fromkeys(fold.holdings, self.stores))
+            self.theater.lenders.update(dict.fromkeys(fold.stores, self.stores))
 
     def store_tasks(self) -> list[Task[None]]:
         return [] if self.stores is None else list(self.stores.tasks())
@@ -313,7 +327,7 @@ class Cell(Mailbox):
             if reply is None:
                 arrived = plain = None
             else:
-                arrived, plain = envelope.plan.carry_answer(answer, self.theater.world)
+                arrived, plain = envelope.plan.carry_answer(answer, self.world)
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is its failure, never the runtime's
             await life.handler_raised(self, envelope, error)
             return
@@ -339,15 +353,15 @@ class Cell(Mailbox):
         state = self.small_state() if changed else None
         if turn is None or turn.seq is None:
             # the hot path writes the body in canonical order: keys by length, then by byte
-            args, kwargs = envelope.plain
             asks = envelope.reply is not None
-            body: dict[str, Any] = {"ask": asks, "args": prepare(args), "from": sender_of(envelope)}
+            args: Any = [*envelope.args] if envelope.plain is None else prepare(envelope.plain[0])
+            body: dict[str, Any] = {"ask": asks, "args": args, "from": sender_of(envelope)}
             if changed:
                 body["state"] = prepare(state)
             if asks:
                 body["answer"] = prepare(answer)
-            if kwargs:
-                body["kwargs"] = prepare(kwargs)
+            if envelope.kwargs:
+                body["kwargs"] = prepare(envelope.plain_kwargs())
             body["handler"] = envelope.plan.name
             seq = self.theater.recorder.append_prepared(self, "message/handled", body)
         else:

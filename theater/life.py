@@ -29,9 +29,11 @@ async def live(cell: Cell) -> None:
                 raise
             _uncancel(cell)
             await end(cell, Reason.KILLED)
-    except JournalFailedError:
-        if cell.theater.journal.failed is None:
-            raise
+    except JournalFailedError as error:
+        cell.theater.crash(error)
+    except Exception as error:  # a fault of the runtime itself: nobody may wait for ever because of it
+        cell.theater.crash(error)
+        raise
     finally:
         cell.theater.active -= 1
         if not cell.theater.active:
@@ -52,7 +54,7 @@ def load(cell: Cell, state: dict[str, Any]) -> None:
     actor = cell.plan.new(state, cell.theater.recall)
     actor._cell = cell
     cell.actor = actor
-    cell.keeper = cell.plan.keeper(actor, cell.theater.world)
+    cell.keeper = cell.plan.keeper(actor, cell.theater.world, cell.theater.recall)
     hook = cell.plan.hooks.get("on_load")
     if hook is not None:
         hook.call(actor)

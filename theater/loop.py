@@ -41,9 +41,8 @@ CURRENT: ContextVar[Cell | None] = ContextVar("theater_current", default=None)
 _VIRTUAL = 1.0  # seconds that a loop's clock may be away from the real one before we call it virtual
 
 
-def running_loop() -> Loop | None:
-    """The loop of this thread, or None where none runs (35 ns)."""
-    return asyncio._get_running_loop()
+running_loop: Callable[[], Loop | None] = asyncio._get_running_loop
+"""The loop of this thread, or None where none runs (35 ns; one more Python call would double it)."""
 
 
 def start(loop: Loop, coroutine: Coroutine[Any, Any, None], *, current: Cell | None) -> Task[None]:
@@ -104,7 +103,7 @@ class TaskWatch:
             task: Any = Task(coroutine, loop=loop, **options)
         else:
             task = self._before(loop, coroutine, **options)
-        cell = CURRENT.get(None)
+        cell = CURRENT.get()
         if cell is not None:
             cell.adopt(task)
         return task

@@ -34,36 +34,64 @@ class Message:
 
 
 class Envelope:
-    """One message on its way: what is asked of whom, by whom, and where the answer goes."""
+    """One message on its way: what is asked of whom, and where the answer goes.
 
-    __slots__ = ("args", "begun", "given_up", "kwargs", "outcome", "placed", "plain", "plan", "reply", "sender", "turn")
+    Made for every message, so it is small: what only messages between actors have stands in `Letter`.
+    """
+
+    __slots__ = ("args", "begun", "kwargs", "placed", "plain", "plan", "reply")
+
+    sender: Triple | None = None  # None for the world outside
+    turn: Turn | None = None  # of the actor that sends
+    outcome: tuple[dict[str, Any], Triple | None] | None = None  # for the record of an actor that asked
 
     def __init__(
         self,
         plan: HandlerPlan,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-        plain: tuple[Any, Any],
+        plain: tuple[list[Any], dict[str, Any]] | None,
     ) -> None:
         self.plan = plan
         self.args = args
         self.kwargs = kwargs
-        self.plain = plain  # args and kwargs again, as plain values for the record
+        self.plain = plain  # args and kwargs as plain values for the record; None: they are plain as they are
         self.reply: Future[Any] | None = None  # None for a tell
-        self.sender: Triple | None = None  # None for the world outside
-        self.turn: Turn | None = None  # of the actor that sends, until its `message/sent` is recorded
         self.placed = False  # it has its place in the mailbox
         self.begun = False  # the actor has taken it out
-        self.given_up = False  # its asker left after it was begun
-        self.outcome: tuple[dict[str, Any], Triple | None] | None = None  # for the record of an actor that asked
 
-    def fresh(self, world: Callable[[ActorAddress], object]) -> Envelope:
+    def plain_args(self) -> list[Any]:
+        return list(self.args) if self.plain is None else self.plain[0]
+
+    def plain_kwargs(self) -> dict[str, Any]:
+        return self.kwargs if self.plain is None else self.plain[1]
+
+    def fresh(self, world: Callable[[ActorAddress], object]) -> Letter:
         """The same message once more, with arguments of its own."""
-        args, kwargs = self.plan.restore(*self.plain, world)
-        return Envelope(self.plan, args, kwargs, self.plain)
+        plain = self.plain_args(), self.plain_kwargs()
+        args, kwargs = self.plan.restore(*plain, world)
+        return Letter(self.plan, args, kwargs, plain)
 
     def __repr__(self) -> str:
         return f"<message {self.plan.name}>"
+
+
+class Letter(Envelope):
+    """A message from an actor: its chain says that it was sent, and hears of its outcome."""
+
+    __slots__ = ("outcome", "sender", "turn")
+
+    def __init__(
+        self,
+        plan: HandlerPlan,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        plain: tuple[list[Any], dict[str, Any]] | None,
+    ) -> None:
+        super().__init__(plan, args, kwargs, plain)
+        self.sender = None
+        self.turn = None
+        self.outcome = None
 
 
 class Mailbox:

@@ -59,7 +59,8 @@ class ActorRef(Addressed, Generic[A_co]):
         """
         cell = self._cell
         envelope = cell.envelope(handler, args, kwargs)
-        if CURRENT.get(None) is None and not cell.is_full:
+        queue = cell.queue
+        if CURRENT.get() is None and (queue is None or (len(queue) < cell.capacity and not cell.room)):
             cell.put(envelope)
         else:
             await sending.tell(cell, envelope)

@@ -13,11 +13,11 @@ from theater.cell import Cell
 from theater.errors import SetupError, TheaterError
 from theater.event import Event
 from theater.plan import plan_of
-from theater.mailbox import Envelope
+from theater.mailbox import Letter
 from theater.options import Options
 from theater.recorder import ROOT
 from theater.ref import ActorRef
-from theater.sleepers import Letter, Past, Sleeper, fold
+from theater.sleepers import Past, Sleeper, fold
 from theater.timers import Timer
 
 if TYPE_CHECKING:
@@ -134,14 +134,14 @@ def _imported(class_name: str) -> type[Actor]:
     return found
 
 
-def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[Letter]]:
+def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]]]:
     """What actors sent to those who wake and was never received, in the order of sending."""
     pasts = [
         fold(_events(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
         for actor, (events, head) in stage.journal.tips().items()
     ]
     received = set().union(*(past.received for past in pasts)) if pasts else set()
-    letters: dict[bytes, list[Letter]] = {}
+    letters: dict[bytes, list[dict[str, Any]]] = {}
     for past in pasts:
         for to, letter in past.sent.values():
             if to in awake and not letter["handler"].startswith("@") and tuple(letter["from"][:2]) not in received:
@@ -149,7 +149,7 @@ def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[Letter]]:
     return letters
 
 
-def _begin(stage: Stage, sleeper: Sleeper, cell: Cell, past: Past, letters: list[Letter]) -> None:
+def _begin(stage: Stage, sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]]) -> None:
     assert past.state is not None
     stage.asleep.pop(sleeper.name, None)
     cell.record("actor/resumed", {})
@@ -161,11 +161,11 @@ def _begin(stage: Stage, sleeper: Sleeper, cell: Cell, past: Past, letters: list
         _rearm(stage, cell, seq, event, past.fired.get(seq, event.time))
 
 
-def _envelope(cell: Cell, letter: Letter) -> Envelope:
+def _envelope(cell: Cell, letter: dict[str, Any]) -> Letter:
     plan = cell.plan.handlers[letter["handler"]]
     plain = (letter["args"], letter.get("kwargs", {}))
     args, kwargs = plan.restore(*plain, cell.theater.recall)
-    envelope = Envelope(plan, args, kwargs, plain)
+    envelope = Letter(plan, args, kwargs, plain)
     if letter["from"] is not None:
         actor, seq, head = letter["from"]
         envelope.sender = (actor, seq, head)

@@ -169,9 +169,8 @@ def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
 
 
 def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
-    args, kwargs = envelope.plain
-    body: dict[str, Any] = {"to": target.id, "ask": envelope.reply is not None, "args": args}
-    if kwargs:
-        body["kwargs"] = kwargs
+    body: dict[str, Any] = {"to": target.id, "ask": envelope.reply is not None, "args": envelope.plain_args()}
+    if envelope.kwargs:
+        body["kwargs"] = envelope.plain_kwargs()
     body["handler"] = envelope.plan.name
     return body

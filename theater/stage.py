@@ -188,7 +188,9 @@ class Stage:
 
     def crash(self, error: BaseException) -> None:
         """The journal failed: end as a crash would. Everyone who waits is told; nothing in memory is rolled back."""
-        logger.error("the journal failed; the theater ends", exc_info=error)
+        if self.is_cutting:
+            return
+        logger.error("the theater ends as by a crash", exc_info=error)
         self.is_closed = self.is_cutting = True
         for cell in tuple(self.cells.values()):
             waiting = [cell.current] if cell.current is not None else []

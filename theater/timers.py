@@ -37,10 +37,11 @@ class Timer:
 
     def set(self) -> None:
         """Record the timer and start it."""
-        args, kwargs = self._envelope.plain
-        body: dict[str, Any] = {"args": args, "delay": round(self.delay * _BILLION), "every": self._every}
-        if kwargs:
-            body["kwargs"] = kwargs
+        envelope = self._envelope
+        delay = round(self.delay * _BILLION)
+        body: dict[str, Any] = {"args": envelope.plain_args(), "delay": delay, "every": self._every}
+        if envelope.kwargs:
+            body["kwargs"] = envelope.plain_kwargs()
         self.seq = self._cell.note("timer/set", body | {"handler": self._envelope.plan.name})
         self.go_on(self.seq, within=self.delay)
 

@@ -94,10 +94,10 @@ class Turn:
 
 def received_body(envelope: Envelope) -> dict[str, Any]:
     """A message as its receiver's chain holds it."""
-    args, kwargs = envelope.plain
-    body: dict[str, Any] = {"ask": envelope.reply is not None, "args": args, "from": sender_of(envelope)}
-    if kwargs:
-        body["kwargs"] = kwargs
+    ask = envelope.reply is not None
+    body: dict[str, Any] = {"ask": ask, "args": envelope.plain_args(), "from": sender_of(envelope)}
+    if envelope.kwargs:
+        body["kwargs"] = envelope.plain_kwargs()
     body["handler"] = envelope.plan.name
     return body
 
