@@ -85,6 +85,7 @@ class DiskJournal:
         flushed = self.flushed()
         if flushed is not None:
             await until_done(flushed)
+            flushed.exception()  # was told to all who waited; here it only ends the journal
         self._is_open = False
         self._commits.has_ended = True
         await to_thread.run_sync(self._end)
