@@ -48,11 +48,13 @@ class Member(Actor):
 
 
 def theater(system: str, folder: Path) -> Theater:
-    return {
-        "theater": lambda: Theater(record_messages=False),
-        "recorded": Theater,
-        "durable": lambda: Theater(folder / "theater"),
-    }[system]()
+    match system:
+        case "recorded":
+            return Theater()
+        case "durable":
+            return Theater(folder / "theater")
+        case _:
+            return Theater(record_messages=False)
 
 
 async def tell(count: int, folder: Path, *, system: str) -> float:

@@ -24,7 +24,7 @@ class Sink(pykka.ThreadingActor):
         self.left = expected
         self.done = done
 
-    def on_receive(self, _: Any) -> None:
+    def on_receive(self, message: Any) -> None:  # noqa: ARG002  # Pykka calls it by this name
         self.left -= 1
         if not self.left:
             self.done.set()

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Generator
 from functools import partial, wraps
 from inspect import iscoroutinefunction
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -35,10 +36,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 async def theater(anyio_backend: Backend) -> AsyncIterator[Theater]:
-    """A theater in memory, in virtual time, closed after the test."""
+    """A theater in memory, in virtual time, closed after the test; its ids are the same in every run."""
     from theater import Theater  # noqa: PLC0415  # only tests that use it pay for it
 
-    options: dict[str, Any] = {"clock": virtual_now} if is_virtual(anyio_backend) else {}
+    ids = Random(0).randbytes  # noqa: S311  # not secrets
+    options: dict[str, Any] = {"clock": virtual_now, "entropy": ids} if is_virtual(anyio_backend) else {}
     async with Theater(**options) as theater:
         yield theater
 
