@@ -9,4 +9,15 @@ from theater.ref import ActorRef
 from theater.store import Store, Stores
 from theater.system import Theater
 
-__all__ = ["Actor", "ActorRef", "Chain", "ContentRef", "Context", "Store", "Stores", "Theater", "effect", "handler"]
+__all__ = [
+    "Actor",
+    "ActorRef",
+    "Chain",
+    "ContentRef",
+    "Context",
+    "Store",
+    "Stores",
+    "Theater",
+    "effect",
+    "handler",
+]

@@ -1,7 +1,7 @@
 """A cell: one actor's mailbox, task and place in the record, from its first life to its end.
 
-The drain loop here is the hot path of the whole system; what happens rarely (starting, failing, ending) stands
-in `life`, and what a handler asks of the world in `turn` and `sending`.
+The drain loop here is the hot path of the whole system; what happens rarely (starting, failing, ending)
+stands in `life`, and what a handler asks of the world in `turn` and `sending`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from theater import life
-from theater.codec import prepare
+from theater import life, settling
 from theater.context import Context
 from theater.errors import NotRunningError, SetupError
 from theater.loop import CURRENT, Cancelled, Future, Task, pause, running_loop
@@ -24,21 +23,20 @@ from theater.sending import message, record_sent
 from theater.store import Stores
 from theater.store.fold import fold_of
 from theater.store.supervisor import StoreSupervisor
-from theater.turn import Turn, received_body, sender_of
+from theater.turn import Turn
 
 if TYPE_CHECKING:
     from theater.actor import Actor
     from theater.event import Event
     from theater.handler import HandlerPlan
-    from theater.plan import ActorPlan
     from theater.options import Options
+    from theater.plan import ActorPlan
     from theater.stage import Stage
     from theater.state import StateKeeper
     from theater.timers import Timer
 
 _SLICE = 0.001  # seconds that an actor keeps the loop while others wait
 _SLICE_MESSAGES = 64  # and messages: a yield costs 3 µs, a message 1 µs
-_SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
 
 
 class Cell(Mailbox):
@@ -55,9 +53,9 @@ class Cell(Mailbox):
         "handlers",
         "head",
         "id",
+        "initial",
         "is_ending",
         "is_open",
-        "initial",
         "keeper",
         "killed",
         "name",
@@ -82,7 +80,9 @@ class Cell(Mailbox):
         "world",
     )
 
-    def __init__(self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> None:  # noqa: A002
+    def __init__(  # noqa: PLR0915  # one line for each thing known
+        self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options  # noqa: A002  # as in the docs
+    ) -> None:
         super().__init__(theater.loop, options.mailbox)
         self.theater = theater
         self.world = theater.world  # bound once: 60 ns for each message
@@ -191,10 +191,8 @@ class Cell(Mailbox):
             if self.queue and envelope in self.queue:
                 self.queue.remove(envelope)
                 self.let_in()
-        elif self.current is envelope:
-            envelope.given_up = True
-            if self.turn is not None:
-                self.turn.give_up()
+        elif self.current is envelope and self.turn is not None:
+            self.turn.give_up()
 
     def let_in(self) -> None:
         """Give free places to those who wait for room, in their order."""
@@ -269,7 +267,7 @@ class Cell(Mailbox):
     async def run(self) -> None:
         await life.live(self)
 
-    async def drain(self) -> None:
+    async def drain(self) -> None:  # noqa: C901  # one loop, in one place: calls cost a tenth of a message
         """Handle messages, one at a time, until the actor is to end."""
         theater = self.theater
         began = before = perf_counter()
@@ -278,6 +276,8 @@ class Cell(Mailbox):
             if self.signals:
                 envelope = self.signals.pop(0)
                 await self.handle(envelope)
+                if self.started is not None and not self.started.done():
+                    self.started.set_result(None)
             elif self.queue:
                 if theater.journal.full:
                     await theater.room_on_disk()
@@ -328,7 +328,7 @@ class Cell(Mailbox):
                 arrived = plain = None
             else:
                 arrived, plain = envelope.plan.carry_answer(answer, self.world)
-        except Exception as error:  # noqa: BLE001  # whatever a handler raises is its failure, never the runtime's
+        except Exception as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
             await life.handler_raised(self, envelope, error)
             return
         except Cancelled as error:
@@ -342,74 +342,8 @@ class Cell(Mailbox):
         if changed:
             self.stale = True
         if self.theater.records_messages:
-            self._record_handled(envelope, plain, changed=changed)
+            settling.record_handled(self, envelope, plain, changed=changed)
         self.turn = None
         self.current = None
         if reply is not None and not reply.done():
-            self.answer(envelope, arrived)
-
-    def _record_handled(self, envelope: Envelope, answer: Any, *, changed: bool) -> None:
-        turn = self.turn
-        state = self.small_state() if changed else None
-        if turn is None or turn.seq is None:
-            # the hot path writes the body in canonical order: keys by length, then by byte
-            asks = envelope.reply is not None
-            args: Any = [*envelope.args] if envelope.plain is None else prepare(envelope.plain[0])
-            body: dict[str, Any] = {"ask": asks, "args": args, "from": sender_of(envelope)}
-            if changed:
-                body["state"] = prepare(state)
-            if asks:
-                body["answer"] = prepare(answer)
-            if envelope.kwargs:
-                body["kwargs"] = prepare(envelope.plain_kwargs())
-            body["handler"] = envelope.plan.name
-            seq = self.theater.recorder.append_prepared(self, "message/handled", body)
-        else:
-            body = {"message": turn.seq}
-            if changed:
-                body["state"] = state
-            if envelope.reply is not None:
-                body["answer"] = answer
-            seq = self.record("message/handled", body)
-        if envelope.sender is not None and envelope.reply is not None:
-            envelope.outcome = ({"answer": answer}, (self.id, seq, self.head or b""))
-
-    def small_state(self) -> dict[str, Any] | None:
-        """The state for the record if it is small; `stale` says whether the record then lacks it."""
-        assert self.keeper is not None
-        state = self.keeper.small(_SMALL_STATE)
-        self.stale = state is None
-        return state
-
-    def conclude(self, envelope: Envelope, outcome: dict[str, Any]) -> None:
-        """Record how a message ended that did not end by simply returning."""
-        turn = self.turn
-        if turn is not None:
-            turn.close()
-        if self.theater.records_messages:
-            begun = turn is not None and turn.seq is not None
-            body = {"message": turn.seq} if begun and turn else received_body(envelope)
-            seq = self.record("message/handled", body | outcome)
-            if envelope.sender is not None:
-                envelope.outcome = (outcome, (self.id, seq, self.head or b""))
-        self.turn = None
-        self.current = None
-
-    def answer(self, envelope: Envelope, answer: Any) -> None:
-        """Give the asker its answer; the world outside has it once it is durable."""
-        reply = envelope.reply
-        assert reply is not None
-        if envelope.sender is None and envelope.turn is None and self.theater.journal.durable:
-            self.theater.journal.then(reply, answer)
-        else:
-            reply.set_result(answer)
-
-    def answer_error(self, envelope: Envelope, error: BaseException) -> None:
-        reply = envelope.reply
-        if reply is None or reply.done():
-            return
-        if envelope.sender is None and envelope.turn is None and self.theater.journal.durable:
-            self.theater.then_raise(reply, error)
-        else:
-            reply.set_exception(error)
-
+            settling.give_answer(self, envelope, arrived)

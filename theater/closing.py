@@ -70,37 +70,41 @@ async def _close(stage: Stage, within: float) -> None:
 
 
 async def _drain(stage: Stage, within: float) -> None:
-    """Let queued messages be handled, for up to `within` seconds; in memory, closing is also the actors' end."""
+    """Let queued messages be handled, for up to `within` seconds; in memory that is the actors' end."""
     until = stage.loop.time() + within
     if stage.active:
         quiet = stage.loop.create_future()
         stage.quiet.append(quiet)
-        await until_done(quiet, timeout=within)
+        await until_done(quiet, within=within)
     if stage.journal.durable:
         return
     for cell in reversed(tuple(stage.tops)):
         signals.request_stop(cell, Reason.SHUTDOWN)
         left = until - stage.loop.time()
-        if left <= 0 or not await until_done(signals.when_ended(cell), timeout=left):
+        if left <= 0 or not await until_done(signals.when_ended(cell), within=left):
             return
 
 
 async def _cut(stage: Stage) -> None:
     """Cancel whatever still runs, until it lets go."""
     stage.is_cutting = True
-    tasks: dict[Task[None], Cell] = {cell.task: cell for cell in stage.cells.values() if cell.task is not None}
+    tasks: dict[Task[None], Cell] = {
+        cell.task: cell for cell in stage.cells.values() if cell.task is not None
+    }
     stores = [task for cell in stage.cells.values() for task in cell.store_tasks()]
     for task in (*tasks, *stage.strays, *stores):
         task.cancel()
     for attempt in range(_CANCELLATIONS):
-        await until_done(*(task for task in (*tasks, *stage.strays, *stores)), timeout=_PATIENCE)
+        await until_done(*(task for task in (*tasks, *stage.strays, *stores)), within=_PATIENCE)
         stubborn = [task for task in tasks if not task.done()]
         if not stubborn and not stage.strays:
             return
         for task in stubborn:
             cell = tasks[task]
             if not attempt:
-                logger.warning("%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name)
+                logger.warning(
+                    "%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name
+                )
             task.cancel()
         for task in stage.strays:
             task.cancel()
@@ -113,9 +117,7 @@ def _close_coroutine(task: Task[None]) -> None:
     """The last resort: end the coroutine where it waits, then let its task find that out."""
     coroutine = task.get_coro()
     try:
-        coroutine.close()  # type: ignore[union-attr]  # tasks of coroutines only
+        coroutine.close()
     except RuntimeError:
         logger.exception("%r ignores even the end of its coroutine", task)
     task.cancel()
-
-

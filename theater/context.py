@@ -28,7 +28,7 @@ logger = logging.getLogger("theater.log")
 
 
 class Context:
-    """What a handler or hook asks of the world; each request stands in the actor's chain before it is carried out."""
+    """What a handler or hook asks of the world; each request is recorded before it is carried out."""
 
     __slots__ = ("_cell",)
 
@@ -37,17 +37,17 @@ class Context:
 
     @property
     def id(self) -> bytes:
-        """This actor's 16 bytes."""
+        """The actor's 16 bytes."""
         return self._cell.id
 
     @property
     def name(self) -> str:
-        """This actor's path, such as `crew/worker-1`."""
+        """The actor's path, such as `crew/worker-1`."""
         return self._cell.name
 
     @property
     def ref(self) -> ActorRef[Any]:
-        """This actor, as others reach it."""
+        """The actor, as others reach it."""
         return self._cell.ref
 
     @property
@@ -66,7 +66,7 @@ class Context:
 
     @property
     def store(self) -> Store:
-        """This actor's own store, made on first use."""
+        """The actor's own store, made on first use."""
         return self.stores.default
 
     @property
@@ -100,13 +100,23 @@ class Context:
         Watch(self._cell, handler).begin(ref._cell)
 
     def after(
-        self, seconds: float, handler: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        seconds: float,
+        handler: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Timer:
         """Send this actor a message `seconds` from now, once."""
         return self._timer(seconds, handler, args, kwargs, every=False)
 
     def every(
-        self, seconds: float, handler: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+        self,
+        seconds: float,
+        handler: Callable[Concatenate[Any, P], Coroutine[Any, Any, object]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> Timer:
         """Send this actor a message every `seconds`, the first one `seconds` from now."""
         return self._timer(seconds, handler, args, kwargs, every=True)
@@ -120,7 +130,9 @@ class Context:
         return timer
 
     @overload
-    async def effect(self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
+    async def effect(
+        self, function: Callable[P, Awaitable[R]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R: ...
     @overload
     async def effect(self, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R: ...
     async def effect(self, function: Any, /, *args: Any, **kwargs: Any) -> Any:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorNotFoundError
-from theater.plan import plan_of
-from theater.actor import Actor
 from theater.options import DEFAULTS
+from theater.plan import plan_of
 from theater.recorder import ROOT, Line
 from theater.ref import ActorRef
 

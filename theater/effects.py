@@ -34,10 +34,13 @@ class EffectOptions:
 def effect(function: F, /) -> F: ...
 @overload
 def effect(*, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()) -> Callable[[F], F]: ...
-def effect(function: Any = None, /, *, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()) -> Any:
+def effect(
+    function: Any = None, /, *, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()
+) -> Any:
     """Say of a function how it is run as an effect; the function itself stays as it is.
 
     Args:
+        function: what is run.
         idempotent: running it twice is as good as once.
         raises: exceptions that reach the handler as they are; any other arrives as `EffectFailedError`.
     """
@@ -82,7 +85,9 @@ def _plan(function: Any, inner: Any, options: EffectOptions) -> HandlerPlan:
     ]
     name = inner.__qualname__
     answer = _shape(hints.get("return", Any))
-    return HandlerPlan(name, function, label=name, parameters=parameters, answer=answer, raises=options.raises)
+    return HandlerPlan(
+        name, function, label=name, parameters=parameters, answer=answer, raises=options.raises
+    )
 
 
 def _shape(annotation: object) -> Shape:
@@ -99,7 +104,9 @@ async def _outcome(cell: Cell, plan: HandlerPlan, seq: int, call: Callable[[], A
         answer = await _call(call)
     except Exception as error:
         declared = isinstance(error, plan.raises)
-        told = plan.pack_error(error, world) if declared else {"class": type(error).__name__, "text": str(error)}
+        told = (
+            plan.pack_error(error, world) if declared else {"class": type(error).__name__, "text": str(error)}
+        )
         cell.record("effect/ended", {"effect": seq, "error": told})
         if declared:
             raise plan.restore_error(told, world, kind=type(error)) from error
@@ -117,7 +124,7 @@ async def _call(call: Callable[[], Any]) -> Any:
     function: Any = call
     while isinstance(function, partial):
         function = function.func
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None)):
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         return await call()
     answer = await anyio.to_thread.run_sync(call)
     return await answer if inspect.isawaitable(answer) else answer

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from theater import signals, supervisor
+from theater import settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.loop import Cancelled, until_done
+from theater.mailbox import Letter
 from theater.restart import Reason, Restore, may_restart, recent
 from theater.sending import message
 from theater.turn import received_body
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from theater.mailbox import Envelope
 
 logger = logging.getLogger("theater")
+
 
 async def live(cell: Cell) -> None:
     """All that an actor's task does."""
@@ -79,14 +81,18 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
     try:
         assert cell.keeper is not None
         if cell.keeper.changed(cell.actor):
-            outcome["state"] = cell.small_state()
+            outcome["state"] = settling.small_state(cell)
     except TypeError as unpackable:
         await fail(cell, envelope, unpackable)
         return
     cell.handled += 1
-    cell.conclude(envelope, outcome)
+    settling.conclude(cell, envelope, outcome)
     if "error" in outcome:
-        cell.answer_error(envelope, envelope.plan.restore_error(outcome["error"], cell.theater.world, kind=type(error)))
+        settling.give_error(
+            cell,
+            envelope,
+            envelope.plan.restore_error(outcome["error"], cell.theater.world, kind=type(error)),
+        )
 
 
 async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
@@ -94,12 +100,12 @@ async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     if isinstance(error, Cancelled):
         _uncancel(cell)
     told = {"class": type(error).__name__, "text": str(error)}
-    cell.conclude(envelope, {"error": told, "failed": True})
+    settling.conclude(cell, envelope, {"error": told, "failed": True})
     what = f"{cell.class_name} {cell.name!r} failed in {envelope.plan.name}"
     logger.error("%s", what, exc_info=error)
     failure = ActorFailedError(f"{what}: {type(error).__name__}: {error}")
     failure.__cause__ = error
-    cell.answer_error(envelope, failure)
+    settling.give_error(cell, envelope, failure)
     cell.theater.failures += 1
     cell.record("actor/failed", {"error": told, "handler": envelope.plan.name})
     if cell.is_ending:
@@ -133,9 +139,12 @@ async def _start_again(cell: Cell) -> None:
         cell.stale = False
         try:
             load(cell, state)
-        except Exception as error:  # noqa: BLE001  # on_load is the user's code: its failure is the actor's
+        except Exception as error:  # on_load is the user's code: its failure is the actor's
             logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
-            cell.record("actor/failed", {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"})
+            cell.record(
+                "actor/failed",
+                {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"},
+            )
             continue
         first = signals.hook_envelope(cell, "on_start")
         if first is not None:
@@ -215,8 +224,8 @@ def _interrupt(cell: Cell) -> None:
     if envelope is None:
         return
     text = f"{cell.name} was killed while it handled {envelope.plan.name}"
-    cell.conclude(envelope, {"error": {"class": "Cancelled", "text": text}, "failed": True})
-    cell.answer_error(envelope, ActorFailedError(text))
+    settling.conclude(cell, envelope, {"error": {"class": "Cancelled", "text": text}, "failed": True})
+    settling.give_error(cell, envelope, ActorFailedError(text))
 
 
 def _return_letters(cell: Cell) -> None:
@@ -226,6 +235,10 @@ def _return_letters(cell: Cell) -> None:
         cell.theater.dead_letters += 1
         if cell.theater.records_messages:
             seq = cell.record("message/dead", received_body(envelope))
-            envelope.outcome = ({"error": {"class": "NotRunningError", "text": text}}, (cell.id, seq, cell.head or b""))
-        cell.answer_error(envelope, NotRunningError(text, message=message(cell, envelope)))
+            if isinstance(envelope, Letter):
+                envelope.outcome = (
+                    {"error": {"class": "NotRunningError", "text": text}},
+                    (cell.id, seq, cell.head or b""),
+                )
+        settling.give_error(cell, envelope, NotRunningError(text, message=message(cell, envelope)))
     cell.queue = None

@@ -12,7 +12,7 @@ from asyncio import Future, InvalidStateError, Task, TimerHandle
 from collections.abc import Callable, Coroutine
 from contextvars import Context, ContextVar
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -41,7 +41,7 @@ CURRENT: ContextVar[Cell | None] = ContextVar("theater_current", default=None)
 _VIRTUAL = 1.0  # seconds that a loop's clock may be away from the real one before we call it virtual
 
 
-running_loop: Callable[[], Loop | None] = asyncio._get_running_loop
+running_loop: Callable[[], Loop | None] = asyncio._get_running_loop  # noqa: SLF001  # the public one raises where none runs
 """The loop of this thread, or None where none runs (35 ns; one more Python call would double it)."""
 
 
@@ -58,11 +58,11 @@ async def pause() -> None:
     await asyncio.sleep(0)
 
 
-async def until_done(*futures: Future[Any], timeout: float | None = None) -> bool:
-    """Wait until all `futures` are done, for up to `timeout` seconds; say whether they are."""
+async def until_done(*futures: Future[Any], within: float | None = None) -> bool:
+    """Wait until all `futures` are done, for up to `within` seconds; say whether they are."""
     if not futures:
         return True
-    _, pending = await asyncio.wait(futures, timeout=timeout)
+    _, pending = await asyncio.wait(futures, timeout=within)
     return not pending
 
 
@@ -91,7 +91,7 @@ class TaskWatch:
     def begin(self) -> None:
         self._users += 1
         if self._users == 1:
-            self._loop.set_task_factory(self._make)
+            self._loop.set_task_factory(cast("Any", self._make))
 
     def end(self) -> None:
         self._users -= 1

@@ -1,7 +1,8 @@
 """Mailboxes: what has been sent to an actor and not begun.
 
 A deque and one waiter future, drained without touching the event loop while messages remain: 3 M messages/s
-where an `asyncio.Queue` does 1.5 M and a memory stream 0.2 M. The deque (624 bytes) exists only while there are messages.
+where an `asyncio.Queue` does 1.5 M and a memory stream 0.2 M. The deque
+(624 bytes) exists only while there are messages.
 """
 
 from __future__ import annotations

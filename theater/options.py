@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from theater.errors import SetupError
@@ -15,7 +15,7 @@ class Options:
 
     restart: Restart = PERMANENT
     state: Restore = LAST_GOOD  # what a restarted actor begins with
-    limit: RestartLimit = RestartLimit()
+    limit: RestartLimit = field(default_factory=RestartLimit)
     stop_within: float = 5.0  # seconds that a supervisor gives it to stop
     mailbox: int = 1024  # messages
 

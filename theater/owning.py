@@ -6,7 +6,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from theater.loop import Task, start
-from theater.store.owner import Place
+from theater.store.decision import Place
 
 if TYPE_CHECKING:
     from theater.cell import Cell

@@ -45,7 +45,11 @@ class ActorRef(Addressed, Generic[A_co]):
 
     @overload
     async def tell(
-        self: ActorRef[A], handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+        self: ActorRef[A],
+        handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> None: ...
     @overload
     async def tell(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
@@ -67,7 +71,11 @@ class ActorRef(Addressed, Generic[A_co]):
 
     @overload
     def tell_nowait(
-        self: ActorRef[A], handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]], /, *args: P.args, **kwargs: P.kwargs
+        self: ActorRef[A],
+        handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> None: ...
     @overload
     def tell_nowait(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
@@ -83,7 +91,11 @@ class ActorRef(Addressed, Generic[A_co]):
 
     @overload
     async def ask(
-        self: ActorRef[A], handler: Callable[Concatenate[A, P], Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+        self: ActorRef[A],
+        handler: Callable[Concatenate[A, P], Coroutine[Any, Any, R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> R: ...
     @overload
     async def ask(self, handler: str, /, *args: Any, **kwargs: Any) -> Any: ...
@@ -102,7 +114,7 @@ class ActorRef(Addressed, Generic[A_co]):
         return await sending.ask(cell, cell.envelope(handler, args, kwargs))
 
     async def stop(self) -> None:
-        """Let the actor finish what is queued, then end it and all that it supervises; returns when it has ended."""
+        """Let the actor finish what is queued, then end it and its children; returns when it has ended."""
         await self._cell.stop_for(sending.sender(self._cell))
 
     async def kill(self) -> None:

@@ -1,4 +1,4 @@
-"""Supervision as a decision: who is started again, and how often. Values in, values out; seconds throughout."""
+"""Supervision as a decision: who is started again, and how often. Times are in seconds."""
 
 from __future__ import annotations
 

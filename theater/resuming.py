@@ -12,9 +12,9 @@ from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import SetupError, TheaterError
 from theater.event import Event
-from theater.plan import plan_of
 from theater.mailbox import Letter
 from theater.options import Options
+from theater.plan import plan_of
 from theater.recorder import ROOT
 from theater.ref import ActorRef
 from theater.sleepers import Past, Sleeper, fold
@@ -106,7 +106,9 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
         TheaterError, TypeError: why it cannot go on.
     """
     if past.open is not None:
-        raise SetupError(f"the process died while it handled {past.open.body['handler']} (seq {past.open.seq})")
+        raise SetupError(
+            f"the process died while it handled {past.open.body['handler']} (seq {past.open.seq})"
+        )
     if past.state is None:
         raise SetupError("its last state is not in the record: the process died before it was written")
     above = None if sleeper.supervisor == ROOT else stage.cells.get(sleeper.supervisor)
@@ -130,7 +132,9 @@ def _imported(class_name: str) -> type[Actor]:
     for part in path.split("."):
         found = getattr(found, part, None)
     if not (isinstance(found, type) and issubclass(found, Actor)):
-        raise SetupError(f"its class {class_name} is not imported; import it, or give it to resume(classes=[...])")
+        raise SetupError(
+            f"its class {class_name} is not imported; import it, or give it to resume(classes=[...])"
+        )
     return found
 
 
@@ -144,7 +148,11 @@ def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]
     letters: dict[bytes, list[dict[str, Any]]] = {}
     for past in pasts:
         for to, letter in past.sent.values():
-            if to in awake and not letter["handler"].startswith("@") and tuple(letter["from"][:2]) not in received:
+            if (
+                to in awake
+                and not letter["handler"].startswith("@")
+                and tuple(letter["from"][:2]) not in received
+            ):
                 letters.setdefault(to, []).append(letter)
     return letters
 

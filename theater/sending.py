@@ -1,4 +1,4 @@
-"""Sending: how a message gets its place in a mailbox, how its answer comes back, and what is recorded of both.
+"""Sending: how a message gets its place in a mailbox, how its answer comes back, what is recorded of both.
 
 The world outside leaves no event of its own. An actor that sends records `message/sent` when its message gets
 its place, and the outcome when it has it.
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
 from theater.loop import CURRENT, Cancelled
-from theater.mailbox import Envelope, Message
+from theater.mailbox import Envelope, Letter, Message
 from theater.waits import circle, waiting
 
 if TYPE_CHECKING:
@@ -37,7 +37,12 @@ async def tell(target: Cell, envelope: Envelope) -> None:
     path = circle(asker, target)
     if path is not None:
         text = f"the mailbox of {target.name} is full, and waiting for room would close a circle: "
-        refuse(turn, target, envelope, MailboxFullError(text + " → ".join(path), message=message(target, envelope)))
+        refuse(
+            turn,
+            target,
+            envelope,
+            MailboxFullError(text + " → ".join(path), message=message(target, envelope)),
+        )
     with waiting(asker, target):
         await _place(target, envelope)
 
@@ -138,6 +143,7 @@ async def _place(target: Cell, envelope: Envelope) -> None:
 
 def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
     turn = asker.asked()
+    assert isinstance(envelope, Letter)
     envelope.turn = turn
     if not target.is_open:
         text = f"{target.name} has ended" if target.has_ended else f"{target.name} is stopping"
@@ -147,7 +153,9 @@ def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
 
 def message(target: Cell, envelope: Envelope) -> Message:
     """The message as it is handed back to its sender."""
-    return Message(to=target.ref, handler=envelope.plan.name, args=envelope.args, kwargs=dict(envelope.kwargs))
+    return Message(
+        to=target.ref, handler=envelope.plan.name, args=envelope.args, kwargs=dict(envelope.kwargs)
+    )
 
 
 def refuse(turn: Turn | None, target: Cell, envelope: Envelope, error: DeliveryError) -> NoReturn:
@@ -165,6 +173,7 @@ def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
     """Called by the mailbox when the message gets its place."""
     if turn.cell.theater.records_messages:
         turn.cell.record("message/sent", sent_body(target, envelope))
+        assert isinstance(envelope, Letter)
         envelope.sender = turn.triple()
 
 

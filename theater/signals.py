@@ -19,7 +19,9 @@ logger = logging.getLogger("theater")
 _AGAIN = 1.0  # seconds until a cancellation that was swallowed is sent again
 
 
-def hook_envelope(cell: Cell, name: str, args: tuple[Any, ...] = (), plain: list[Any] | None = None) -> Envelope | None:
+def hook_envelope(
+    cell: Cell, name: str, args: tuple[Any, ...] = (), plain: list[Any] | None = None
+) -> Envelope | None:
     """The call of a hook as a message, or None if the class does not have it."""
     plan = cell.plan.hooks.get(name)
     return None if plan is None else Envelope(plan, args, {}, (plain or [], {}))

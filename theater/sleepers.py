@@ -1,7 +1,7 @@
 """Sleepers: what the record says of actors that are alive in it and run nowhere.
 
-Closing is not an end. Everything an actor needs to go on is a fold over its chain: plain functions from events
-to values.
+Closing is not an end. Everything an actor needs to go on is a fold over its chain: plain functions from
+events to values.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Past:
     state: dict[str, Any] | None = None  # None where the record does not hold it
     letters: list[Letter] = field(default_factory=list)  # from outside, undelivered at the last close
     timers: dict[int, Event] = field(default_factory=dict)  # pending, by the seq of `timer/set`
-    fired: dict[int, int] = field(default_factory=dict)  # when a periodic timer last fired, nanoseconds since 1970
+    fired: dict[int, int] = field(
+        default_factory=dict
+    )  # when a periodic timer last fired, nanoseconds since 1970
     open: Event | None = None  # a message received and not yet handled
     sent: dict[int, tuple[bytes, Letter]] = field(default_factory=dict)  # to whom, by seq; not withdrawn
     received: set[tuple[bytes, int]] = field(default_factory=set)  # sender and seq of what came from actors
@@ -130,7 +132,10 @@ def _timer_fired(past: Past, event: Event) -> None:
     if timer is None:
         return
     letter = {key: timer.body[key] for key in ("args", "kwargs", "handler") if key in timer.body}
-    past.sent[event.seq] = (event.actor, letter | {"ask": False, "from": [event.actor, event.seq, event.hash]})
+    past.sent[event.seq] = (
+        event.actor,
+        letter | {"ask": False, "from": [event.actor, event.seq, event.hash]},
+    )
     if timer.body["every"]:
         past.fired[timer.seq] = event.time
     else:

@@ -8,9 +8,9 @@ from theater import life, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError
-from theater.plan import plan_of
 from theater.loop import start
 from theater.options import Options
+from theater.plan import plan_of
 from theater.recorder import Line
 from theater.restart import Reason, Restore
 from theater.waits import waiting
@@ -57,7 +57,7 @@ def path_of(above: Cell | None, name: str) -> str:
     return name if above is None else f"{above.name}/{name}"
 
 
-def _make(theater: Stage, above: Cell | None, actor: Actor, name: str | None, options: Options) -> Cell:
+def _make(theater: Stage, above: Cell | None, actor: object, name: str | None, options: Options) -> Cell:
     theater.check_open(above)
     if not isinstance(actor, Actor):
         hint = f"; pass an instance: {actor.__name__}()" if isinstance(actor, type) else ""
@@ -83,7 +83,9 @@ def _record_spawn(cell: Cell, above: Cell | None, state: dict[str, Any]) -> None
     theater = cell.theater
     line: Line | Cell = theater.root if above is None else above
     class_name = cell.plan.class_name
-    seq = theater.recorder.append(line, "actor/spawned", {"child": cell.id, "class": class_name, "name": cell.name})
+    seq = theater.recorder.append(
+        line, "actor/spawned", {"child": cell.id, "class": class_name, "name": cell.name}
+    )
     body = {
         "class": class_name,
         "key": theater.journal.key.data,
@@ -105,7 +107,10 @@ def begin(cell: Cell, state: dict[str, Any], *, on_start: bool = True) -> None:
         life.load(cell, state)
     except Exception as error:
         text = f"{cell.class_name} {cell.name!r} failed in on_load: {type(error).__name__}: {error}"
-        cell.record("actor/failed", {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"})
+        cell.record(
+            "actor/failed",
+            {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"},
+        )
         cell.reason = Reason.FAILED
         supervisor.bury(cell)
         raise ActorFailedError(text) from error
@@ -125,5 +130,3 @@ async def _started(cell: Cell) -> None:
     except ActorFailedError:
         await signals.until_ended(cell)
         raise
-
-

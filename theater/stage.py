@@ -54,9 +54,13 @@ class Stage:
         self.records_messages = records_messages
         self.clock = clock
         self.entropy = entropy
-        self.journal: Journal = MemoryJournal(keep=keep, key=key) if folder is None else DiskJournal(folder, key=key)
+        self.journal: Journal = (
+            MemoryJournal(keep=keep, key=key) if folder is None else DiskJournal(folder, key=key)
+        )
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
-        self.past: WeakValueDictionary[bytes, Cell] = WeakValueDictionary()  # ended, while somebody holds a ref
+        self.past: WeakValueDictionary[bytes, Cell] = (
+            WeakValueDictionary()
+        )  # ended, while somebody holds a ref
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
@@ -88,7 +92,12 @@ class Stage:
         if self.beating:
             self.slow = float("inf")
         self._last_beat = 0.0
-        body = {"format": FORMAT, "key": self.journal.key.data, "origin": self.journal.origin, "version": VERSION}
+        body = {
+            "format": FORMAT,
+            "key": self.journal.key.data,
+            "origin": self.journal.origin,
+            "version": VERSION,
+        }
         self.asleep = read_sleepers(self.journal)
         self.recorder.append(self.root, "theater/opened", body)
 
@@ -119,7 +128,9 @@ class Stage:
         if path in self.names:
             raise NameTakenError(f"an actor named {path!r} is alive here")
         if path in self.asleep:
-            raise NameTakenError(f"an actor named {path!r} is asleep in the record; spawn it with resume=True")
+            raise NameTakenError(
+                f"an actor named {path!r} is asleep in the record; spawn it with resume=True"
+            )
 
     def world(self, address: ActorAddress) -> ActorRef[Any]:
         """The ref of an actor of this theater.
@@ -143,7 +154,9 @@ class Stage:
         cell = CURRENT.get(None)
         return cell if cell is not None and cell.theater is self else None
 
-    async def spawn_child(self, parent: Cell, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
+    async def spawn_child(
+        self, parent: Cell, actor: Actor, name: str | None, options: Options
+    ) -> ActorRef[Any]:
         return await spawning.spawn_child(parent, actor, name, options)
 
     def store_of(self, store_id: str) -> StoreSupervisor | None:
@@ -154,7 +167,9 @@ class Stage:
 
     def check_thread(self) -> None:
         if running_loop() is not self.loop:
-            raise SetupError("refs are used in their theater's event loop; from another thread use anyio.from_thread.run")
+            raise SetupError(
+                "refs are used in their theater's event loop; from another thread use anyio.from_thread.run"
+            )
 
     def check_open(self, asker: Cell | None = None) -> None:
         self.check_thread()
@@ -187,7 +202,7 @@ class Stage:
         self.journal.then(gate, None)
 
     def crash(self, error: BaseException) -> None:
-        """The journal failed: end as a crash would. Everyone who waits is told; nothing in memory is rolled back."""
+        """End as a crash would: everyone who waits is told, and nothing in memory is rolled back."""
         if self.is_cutting:
             return
         logger.error("the theater ends as by a crash", exc_info=error)

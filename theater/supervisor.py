@@ -37,7 +37,7 @@ async def stop_children(cell: Cell) -> None:
     """Stop all children, the last started first, each within its own time limit, then kill it."""
     for child in reversed(tuple(cell.children or ())):
         signals.request_stop(child, Reason.SHUTDOWN)
-        if not await until_done(signals.when_ended(child), timeout=child.options.stop_within):
+        if not await until_done(signals.when_ended(child), within=child.options.stop_within):
             signals.kill(child)
             await until_done(signals.when_ended(child))
 
@@ -64,7 +64,9 @@ def bury(cell: Cell) -> None:
     if above is not None and above.children is not None:
         above.children.pop(cell, None)
         plain = [ActorAddress(cell.id), cell.reason.value]
-        signals.signal(above, signals.hook_envelope(above, "on_child_stopped", (cell.ref, cell.reason), plain))
+        signals.signal(
+            above, signals.hook_envelope(above, "on_child_stopped", (cell.ref, cell.reason), plain)
+        )
     for watch in cell.watchers or ():
         watch.tell(cell)
     cell.actor = cell.keeper = cell.watchers = cell.children = cell.timers = None

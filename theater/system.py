@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -55,7 +56,8 @@ class Theater:
             raise SetupError(f"closing must be at least 0 seconds, not {closing!r}")
         self._folder = None if folder is None else Path(folder)
         self._stage: Stage | None = None
-        self._make = lambda: Stage(
+        self._make = partial(
+            Stage,
             self._folder,
             records_messages=record_messages,
             keep=keep,
@@ -69,7 +71,7 @@ class Theater:
         """Begin; what `async with` does on entering. A theater is opened once.
 
         Raises:
-            FolderError, FolderInUseError, CorruptJournalError: the folder cannot be opened; nothing was changed.
+            FolderError, FolderInUseError, CorruptJournalError: the folder cannot be opened; all is as it was.
         """
         if self._stage is not None:
             raise SetupError("a theater is opened once; make another one")
@@ -81,7 +83,7 @@ class Theater:
             raise
 
     async def close(self) -> None:
-        """End as a body that ends normally does: queued messages are handled, then everything is committed."""
+        """End as a body that ends normally does: queued messages are handled, everything is committed."""
         await self._close(at_once=False)
 
     async def __aenter__(self) -> Self:
@@ -178,7 +180,9 @@ class Theater:
 
     def _begun(self) -> Stage:
         if self._stage is None:
-            raise SetupError("the theater is not open: use `async with Theater(...)` or `await theater.open()`")
+            raise SetupError(
+                "the theater is not open: use `async with Theater(...)` or `await theater.open()`"
+            )
         return self._stage
 
     def __repr__(self) -> str:

@@ -1,0 +1,84 @@
+"""Settling: what the record says of a message that was handled, and how its answer goes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from theater.codec import prepare
+from theater.mailbox import Envelope, Letter
+from theater.turn import received_body, sender_of
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+
+_SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
+
+
+def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool) -> None:
+    turn = cell.turn
+    state = small_state(cell) if changed else None
+    if turn is None or turn.seq is None:
+        # the hot path writes the body in canonical order: keys by length, then by byte
+        asks = envelope.reply is not None
+        args: Any = [*envelope.args] if envelope.plain is None else prepare(envelope.plain[0])
+        body: dict[str, Any] = {"ask": asks, "args": args, "from": sender_of(envelope)}
+        if changed:
+            body["state"] = prepare(state)
+        if asks:
+            body["answer"] = prepare(answer)
+        if envelope.kwargs:
+            body["kwargs"] = prepare(envelope.plain_kwargs())
+        body["handler"] = envelope.plan.name
+        seq = cell.theater.recorder.append_prepared(cell, "message/handled", body)
+    else:
+        body = {"message": turn.seq}
+        if changed:
+            body["state"] = state
+        if envelope.reply is not None:
+            body["answer"] = answer
+        seq = cell.record("message/handled", body)
+    if isinstance(envelope, Letter) and envelope.reply is not None:
+        envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
+
+
+def small_state(cell: Cell) -> dict[str, Any] | None:
+    """The state for the record if it is small; `stale` says whether the record then lacks it."""
+    assert cell.keeper is not None
+    state = cell.keeper.small(_SMALL_STATE)
+    cell.stale = state is None
+    return state
+
+
+def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
+    """Record how a message ended that did not end by simply returning."""
+    turn = cell.turn
+    if turn is not None:
+        turn.close()
+    if cell.theater.records_messages:
+        begun = turn is not None and turn.seq is not None
+        body = {"message": turn.seq} if turn is not None and begun else received_body(envelope)
+        seq = cell.record("message/handled", body | outcome)
+        if isinstance(envelope, Letter):
+            envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
+    cell.turn = None
+    cell.current = None
+
+
+def give_answer(cell: Cell, envelope: Envelope, answer: Any) -> None:
+    """Give the asker its answer; the world outside has it once it is durable."""
+    reply = envelope.reply
+    assert reply is not None
+    if envelope.sender is None and envelope.turn is None and cell.theater.journal.durable:
+        cell.theater.journal.then(reply, answer)
+    else:
+        reply.set_result(answer)
+
+
+def give_error(cell: Cell, envelope: Envelope, error: BaseException) -> None:
+    reply = envelope.reply
+    if reply is None or reply.done():
+        return
+    if envelope.sender is None and envelope.turn is None and cell.theater.journal.durable:
+        cell.theater.then_raise(reply, error)
+    else:
+        reply.set_exception(error)
