@@ -80,7 +80,7 @@ class Cell(Mailbox):
         "world",
     )
 
-    def __init__(  # noqa: PLR0915  # one line for each thing known
+    def __init__(
         self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options  # noqa: A002  # as in the docs
     ) -> None:
         super().__init__(theater.loop, options.mailbox)
@@ -145,7 +145,7 @@ class Cell(Mailbox):
         Raises:
             TypeError: this actor has no such handler.
         """
-        name = getattr(handler, "__name__", None)
+        name = handler if type(handler) is str else getattr(handler, "__name__", None)
         plan = self.handlers.get(name) if name is not None else None
         if plan is None:
             raise TypeError(f"{self.class_name} has no handler {name or handler!r}")

@@ -96,8 +96,11 @@ class Context:
         handler: Callable[Concatenate[Any, ActorRef[Any], Reason, ...], Coroutine[Any, Any, object]],
     ) -> None:
         """Be told once, by a message `handler(ref, reason)`, when that actor ends, or now if it has ended."""
-        self._cell.asked()
-        Watch(self._cell, handler).begin(ref._cell)
+        cell = self._cell
+        name = cell.plan_for(handler).name
+        cell.asked()
+        cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
+        Watch(cell, name).begin(ref._cell)
 
     def after(
         self,
