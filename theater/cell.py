@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from theater import life, settling
 from theater.context import Context
 from theater.errors import NotRunningError, SetupError
-from theater.loop import CURRENT, Cancelled, Future, Task, pause, running_loop
+from theater.loop import CURRENT, Future, Task, pause, running_loop
 from theater.mailbox import Envelope, Letter, Mailbox
 from theater.owning import StoreOwner
 from theater.ref import ActorRef
@@ -135,7 +135,7 @@ class Cell(Mailbox):
         arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
         plain = None if arrived is args and not kwargs else (plain_args, plain_kwargs)
         envelope = (Envelope if CURRENT.get() is None else Letter)(plan, arrived, named, plain)
-        if not self.is_open or running_loop() is not self.loop:
+        if not self.is_open or self.theater.is_closed or running_loop() is not self.loop:
             self.refuse(envelope)
         return envelope
 
@@ -153,10 +153,13 @@ class Cell(Mailbox):
 
     def refuse(self, envelope: Envelope) -> None:
         """Say why nothing can be sent now; actors' own messages are refused in `sending`, on record."""
-        self.theater.check_thread()
-        if self.theater.is_closed:
+        theater = self.theater
+        theater.check_thread()
+        theater.check_journal()
+        is_outside = theater.current_cell() is None
+        if theater.is_cutting or (theater.is_closed and is_outside):
             raise NotRunningError("the theater is closed", message=message(self, envelope))
-        if self.theater.current_cell() is None:
+        if is_outside:
             text = f"{self.name} {'has ended' if self.has_ended else 'is stopping'}"
             raise NotRunningError(text, message=message(self, envelope))
 
@@ -328,12 +331,7 @@ class Cell(Mailbox):
                 arrived = plain = None
             else:
                 arrived, plain = envelope.plan.carry_answer(answer, self.world)
-        except Exception as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
-            await life.handler_raised(self, envelope, error)
-            return
-        except Cancelled as error:
-            if self.killed or self.theater.is_cutting:
-                raise
+        except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
             await life.handler_raised(self, envelope, error)
             return
         self.handled += 1

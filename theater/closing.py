@@ -6,8 +6,10 @@ import logging
 from typing import TYPE_CHECKING
 
 from theater import signals
+from theater.errors import NotRunningError
 from theater.loop import Cancelled, Task, start, until_done
 from theater.restart import Reason
+from theater.sending import message
 from theater.sleepers import snapshot_body
 
 if TYPE_CHECKING:
@@ -57,6 +59,9 @@ async def _close(stage: Stage, within: float) -> None:
     if within and stage.journal.failed is None:
         await _drain(stage, within)
     await _cut(stage)
+    stage.dismiss(
+        lambda cell, envelope: NotRunningError("the theater is closed", message=message(cell, envelope))
+    )
     try:
         if stage.journal.failed is None:
             for cell in stage.cells.values():

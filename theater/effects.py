@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 import anyio.to_thread
 
 from theater.errors import EffectFailedError, SetupError
+from theater.failure import text_of
 from theater.handler import HandlerPlan, Parameter
 from theater.shape import Shape
 
@@ -105,7 +106,9 @@ async def _outcome(cell: Cell, plan: HandlerPlan, seq: int, call: Callable[[], A
     except Exception as error:
         declared = isinstance(error, plan.raises)
         told = (
-            plan.pack_error(error, world) if declared else {"class": type(error).__name__, "text": str(error)}
+            plan.pack_error(error, world)
+            if declared
+            else {"class": type(error).__name__, "text": text_of(error)}
         )
         cell.record("effect/ended", {"effect": seq, "error": told})
         if declared:

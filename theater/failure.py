@@ -23,12 +23,21 @@ def check_declared(raises: object) -> None:
         raise SetupError(f"raises= takes a tuple of exception classes, such as (ValueError,), not {raises!r}")
 
 
+def text_of(error: BaseException) -> str:
+    """What an error says, as text that packs."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # `__str__` is the user's code
+        return "an error that cannot say its text"
+    return text.encode(errors="backslashreplace").decode()
+
+
 def pack_error(error: BaseException, world: World, *, declared: Sequence[type[Exception]]) -> dict[str, Any]:
     """The body of an error: `class`, `text`, and as `attributes` what of it packs, its `args` among them.
 
     Where its class is not itself declared, `base` names the nearest one that is.
     """
-    text = str(error).encode(errors="backslashreplace").decode()
+    text = text_of(error)
     body: dict[str, Any] = {"class": type(error).__name__, "text": text}
     attributes = dict(_packable(vars(error), world))
     if error.args != (text,):

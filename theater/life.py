@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from theater import settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
-from theater.loop import Cancelled, until_done
+from theater.failure import text_of
+from theater.loop import Cancelled, apart, until_done
 from theater.mailbox import Letter
 from theater.restart import Reason, Restore, may_restart, recent
 from theater.sending import message
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from theater.mailbox import Envelope
 
 logger = logging.getLogger("theater")
+
+_PROGRAM_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)  # never an actor's failure
 
 
 async def live(cell: Cell) -> None:
@@ -37,9 +40,12 @@ async def live(cell: Cell) -> None:
         cell.theater.crash(error)
         raise
     finally:
-        cell.theater.active -= 1
+        if cell.waiter is None:  # at rest, it was counted out already
+            cell.theater.active -= 1
         if not cell.theater.active:
             cell.theater.grew_quiet()
+        if cell.started is not None and not cell.started.done():
+            cell.started.set_exception(_why_not_started(cell))
 
 
 async def _lives(cell: Cell) -> None:
@@ -47,8 +53,14 @@ async def _lives(cell: Cell) -> None:
         raise Cancelled
     cell.state = "running"
     await cell.drain()
-    reason = cell.reason
-    await end(cell, reason)
+    await end(cell, cell.reason)
+
+
+def _why_not_started(cell: Cell) -> BaseException:
+    """What its spawner is told of an actor that was cut off before the end of its `on_start`."""
+    if cell.has_ended:
+        return ActorFailedError(f"{cell.name} was killed before it had started")
+    return cell.theater.journal.failed or NotRunningError("the theater is closed")
 
 
 def load(cell: Cell, state: dict[str, Any]) -> None:
@@ -59,7 +71,7 @@ def load(cell: Cell, state: dict[str, Any]) -> None:
     cell.keeper = cell.plan.keeper(actor, cell.theater.world, cell.theater.recall)
     hook = cell.plan.hooks.get("on_load")
     if hook is not None:
-        hook.call(actor)
+        apart(cell).run(hook.call, actor)
         cell.keeper.changed(actor)
 
 
@@ -68,8 +80,12 @@ def load(cell: Cell, state: dict[str, Any]) -> None:
 
 async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     """A handler or hook ended by an exception: an answer, the asker's leaving, or a failure."""
-    if isinstance(error, JournalFailedError) and cell.theater.journal.failed is not None:
+    if isinstance(error, _PROGRAM_ENDS) or (
+        isinstance(error, JournalFailedError) and cell.theater.journal.failed
+    ):
         raise error
+    if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
+        raise error if isinstance(error, Cancelled) else Cancelled
     turn = cell.turn
     if isinstance(error, envelope.plan.raises):
         outcome: dict[str, Any] = {"error": envelope.plan.pack_error(error, cell.theater.world)}
@@ -99,11 +115,11 @@ async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     """The message failed, and with it the actor: answer, tell its supervisor, start again or end."""
     if isinstance(error, Cancelled):
         _uncancel(cell)
-    told = {"class": type(error).__name__, "text": str(error)}
+    told = {"class": type(error).__name__, "text": text_of(error)}
     settling.conclude(cell, envelope, {"error": told, "failed": True})
     what = f"{cell.class_name} {cell.name!r} failed in {envelope.plan.name}"
     logger.error("%s", what, exc_info=error)
-    failure = ActorFailedError(f"{what}: {type(error).__name__}: {error}")
+    failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
     failure.__cause__ = error
     settling.give_error(cell, envelope, failure)
     cell.theater.failures += 1
@@ -141,10 +157,8 @@ async def _start_again(cell: Cell) -> None:
             load(cell, state)
         except Exception as error:  # on_load is the user's code: its failure is the actor's
             logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
-            cell.record(
-                "actor/failed",
-                {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"},
-            )
+            told = {"class": type(error).__name__, "text": text_of(error)}
+            cell.record("actor/failed", {"error": told, "handler": "on_load"})
             continue
         first = signals.hook_envelope(cell, "on_start")
         if first is not None:
@@ -172,7 +186,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
     cell.theater.check_open()
     if asker is None:
         act()
-        await until_done(signals.when_ended(cell))
+        await _until_ended(cell)
         if cell.theater.journal.durable:
             await cell.theater.committed()
         return
@@ -186,8 +200,14 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
     seq = asker.note("message/sent", body)
     act()
     with waiting(asker, cell):
-        await until_done(signals.when_ended(cell))
+        await _until_ended(cell)
     asker.note("message/answered", {"answer": None, "from": None, "message": seq})
+
+
+async def _until_ended(cell: Cell) -> None:
+    await until_done(signals.when_ended(cell))
+    if not cell.has_ended:
+        cell.theater.check_open()  # the theater ended first
 
 
 async def end(cell: Cell, reason: Reason) -> None:

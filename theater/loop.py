@@ -26,6 +26,7 @@ __all__ = [
     "Task",
     "TaskWatch",
     "TimerHandle",
+    "apart",
     "is_virtual",
     "pause",
     "running_loop",
@@ -45,12 +46,17 @@ running_loop: Callable[[], Loop | None] = asyncio._get_running_loop  # noqa: SLF
 """The loop of this thread, or None where none runs (35 ns; one more Python call would double it)."""
 
 
-def start(loop: Loop, coroutine: Coroutine[Any, Any, None], *, current: Cell | None) -> Task[None]:
-    """Run `coroutine` as a task of the runtime, in a context of its own in which `current` is at work."""
+def apart(current: Cell | None) -> Context:
+    """A context that inherits nothing, in which `current` is at work."""
     context = Context()
     if current is not None:
         context.run(CURRENT.set, current)
-    return Task(coroutine, loop=loop, context=context)
+    return context
+
+
+def start(loop: Loop, coroutine: Coroutine[Any, Any, None], *, current: Cell | None) -> Task[None]:
+    """Run `coroutine` as a task of the runtime, in a context of its own in which `current` is at work."""
+    return Task(coroutine, loop=loop, context=apart(current))
 
 
 async def pause() -> None:

@@ -88,8 +88,7 @@ async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
 async def _answer(turn: Turn, target: Cell, envelope: Envelope) -> Any:
     reply = envelope.reply
     assert reply is not None
-    asks = turn.asks = turn.asks if turn.asks is not None else set()
-    asks.add(reply)
+    turn.asks.add(reply)
     try:
         answer = await reply
     except Cancelled:
@@ -102,14 +101,14 @@ async def _answer(turn: Turn, target: Cell, envelope: Envelope) -> Any:
             _record_answer(turn, envelope)
         raise
     finally:
-        asks.discard(reply)
+        turn.asks.discard(reply)
     _record_answer(turn, envelope)
     return answer
 
 
-def _withdraw(turn: Turn, target: Cell, envelope: Envelope) -> None:
+def _withdraw(turn: Turn | None, target: Cell, envelope: Envelope) -> None:
     target.withdraw(envelope)
-    if turn.cell.theater.records_messages and envelope.sender is not None:
+    if turn is not None and turn.cell.theater.records_messages and envelope.sender is not None:
         turn.cell.record("message/withdrawn", {"message": envelope.sender[1]})
 
 
@@ -117,8 +116,9 @@ def _record_answer(turn: Turn, envelope: Envelope) -> None:
     if envelope.outcome is None or envelope.sender is None or not turn.cell.theater.records_messages:
         return
     outcome, triple = envelope.outcome
-    body = {**outcome, "from": None if triple is None else list(triple), "message": envelope.sender[1]}
-    turn.cell.record("message/answered", body)
+    told = {key: outcome[key] for key in ("answer", "error", "failed") if key in outcome}
+    place = {"from": None if triple is None else list(triple), "message": envelope.sender[1]}
+    turn.cell.record("message/answered", told | place)
 
 
 async def _place(target: Cell, envelope: Envelope) -> None:
@@ -127,18 +127,22 @@ async def _place(target: Cell, envelope: Envelope) -> None:
         return
     future = target.loop.create_future()
     target.line_up(future, envelope)
+    asks = envelope.turn.asks if envelope.turn is not None and envelope.reply is not None else set()
+    asks.add(future)
     try:
         await future
-    except Cancelled:
-        if envelope.placed:
-            target.withdraw(envelope)
-        else:
-            target.leave_line(future, envelope)
-            record_refusal(envelope.turn, target, envelope, "Cancelled", "gave up waiting for room")
-        raise
     except NotRunningError as error:
         record_refusal(envelope.turn, target, envelope, type(error).__name__, str(error))
         raise
+    except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
+        if not envelope.placed:
+            target.leave_line(future, envelope)
+            record_refusal(envelope.turn, target, envelope, type(error).__name__, "gave up waiting for room")
+        elif envelope.reply is not None or not envelope.begun:
+            _withdraw(envelope.turn, target, envelope)
+        raise
+    finally:
+        asks.discard(future)
 
 
 def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:

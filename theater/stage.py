@@ -24,6 +24,7 @@ from theater.statistics import Statistics
 if TYPE_CHECKING:
     from theater.actor import Actor
     from theater.cell import Cell
+    from theater.mailbox import Envelope
     from theater.options import Options
     from theater.sleepers import Sleeper
     from theater.store.supervisor import StoreSupervisor
@@ -171,10 +172,13 @@ class Stage:
                 "refs are used in their theater's event loop; from another thread use anyio.from_thread.run"
             )
 
-    def check_open(self, asker: Cell | None = None) -> None:
-        self.check_thread()
+    def check_journal(self) -> None:
         if self.journal.failed is not None:
             raise JournalFailedError(str(self.journal.failed)) from self.journal.failed
+
+    def check_open(self, asker: Cell | None = None) -> None:
+        self.check_thread()
+        self.check_journal()
         if self.is_cutting or (self.is_closed and asker is None and self.current_cell() is None):
             raise NotRunningError("the theater is closed")
 
@@ -208,15 +212,23 @@ class Stage:
         logger.error("the theater ends as by a crash", exc_info=error)
         self.is_closed = self.is_cutting = True
         for cell in tuple(self.cells.values()):
-            waiting = [cell.current] if cell.current is not None else []
-            for envelope in (*waiting, *(cell.queue or ()), *(envelope for _, envelope in cell.room or ())):
-                if envelope.reply is not None and not envelope.reply.done():
-                    envelope.reply.set_exception(error)
-            for future, _ in cell.room or ():
-                if not future.done():
-                    future.set_exception(error)
             if cell.task is not None:
                 cell.task.cancel()
+        self.dismiss(lambda _cell, _envelope: error)
+
+    def dismiss(self, why: Callable[[Cell, Envelope], BaseException]) -> None:
+        """Nobody waits any longer: for an answer, for room, for an actor's end, or for quiet."""
+        for cell in tuple(self.cells.values()):
+            at_hand = [cell.current] if cell.current is not None else []
+            in_line = list(cell.room or ())
+            replies = [
+                (one.reply, one) for one in (*at_hand, *(cell.queue or ()), *(it for _, it in in_line))
+            ]
+            for future, envelope in (*replies, *in_line):
+                if future is not None and not future.done():
+                    future.set_exception(why(cell, envelope))
+            if cell.ended is not None and not cell.ended.done():
+                cell.ended.set_result(None)
         self.grew_quiet()
 
     # -- who is at work ----------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class Turn:
         self.seq: int | None = None  # of `message/received`
         self.head = b""  # of that event: the seed of `random`
         self.time = 0  # nanoseconds since 1970 UTC, as recorded
-        self.asks: set[Future[Any]] | None = None  # the answers that the handler waits for
+        self.asks: set[Future[Any]] = set()  # answers, and room for questions, that the handler waits for
         self.tasks: set[Task[Any]] | None = None  # that the handler started
         self.gave_up: TimeoutError | None = None  # thrown into `asks` when the asker gave up
         self.random: Random | None = None
