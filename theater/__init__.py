@@ -1,23 +1,133 @@
 """Actors for asyncio whose every step is recorded, signed and provable."""
 
 from theater.actor import Actor, handler
-from theater.chain import Chain
+from theater.chain import Chain, ChainView
+from theater.checkpoint import Checkpoint, Note
 from theater.content import ContentRef
 from theater.context import Context
 from theater.effects import effect
+from theater.errors import (
+    ActorFailedError,
+    ActorNotFoundError,
+    AskCycleError,
+    BrokenChainError,
+    ContentNotFoundError,
+    CorruptContentError,
+    CorruptJournalError,
+    DeliveryError,
+    DiskFullError,
+    EffectFailedError,
+    EffectInDoubtError,
+    FolderError,
+    FolderInUseError,
+    ForgedError,
+    HistoryCutError,
+    JournalError,
+    JournalFailedError,
+    MailboxFullError,
+    MalformedError,
+    MissingError,
+    NameTakenError,
+    NotAllowedError,
+    NotRecordedError,
+    NotRunningError,
+    ProofError,
+    SetupError,
+    SignatureError,
+    StoreNotFoundError,
+    TheaterError,
+)
+from theater.event import Event
+from theater.history import History
+from theater.keys import SigningKey, VerifyKey
+from theater.livechain import LiveChain
+from theater.mailbox import Message
+from theater.proof import EventProof
+from theater.recorded import RecordedActor
 from theater.ref import ActorRef
-from theater.store import Store, Stores
+from theater.restart import (
+    INITIAL,
+    LAST_GOOD,
+    PERMANENT,
+    TEMPORARY,
+    TRANSIENT,
+    Reason,
+    Restart,
+    RestartLimit,
+    Restore,
+)
+from theater.resuming import LeftAlone, Resumed
+from theater.statistics import Statistics
+from theater.store import ContentStream, Store, Stores
 from theater.system import Theater
+from theater.timers import Timer
+from theater.verify.report import Finding, Report
 
 __all__ = [
+    "INITIAL",
+    "LAST_GOOD",
+    "PERMANENT",
+    "TEMPORARY",
+    "TRANSIENT",
     "Actor",
+    "ActorFailedError",
+    "ActorNotFoundError",
     "ActorRef",
+    "AskCycleError",
+    "BrokenChainError",
     "Chain",
+    "ChainView",
+    "Checkpoint",
+    "ContentNotFoundError",
     "ContentRef",
+    "ContentStream",
     "Context",
+    "CorruptContentError",
+    "CorruptJournalError",
+    "DeliveryError",
+    "DiskFullError",
+    "EffectFailedError",
+    "EffectInDoubtError",
+    "Event",
+    "EventProof",
+    "Finding",
+    "FolderError",
+    "FolderInUseError",
+    "ForgedError",
+    "History",
+    "HistoryCutError",
+    "JournalError",
+    "JournalFailedError",
+    "LeftAlone",
+    "LiveChain",
+    "MailboxFullError",
+    "MalformedError",
+    "Message",
+    "MissingError",
+    "NameTakenError",
+    "NotAllowedError",
+    "NotRecordedError",
+    "NotRunningError",
+    "Note",
+    "ProofError",
+    "Reason",
+    "RecordedActor",
+    "Report",
+    "Restart",
+    "RestartLimit",
+    "Restore",
+    "Resumed",
+    "SetupError",
+    "SignatureError",
+    "SigningKey",
+    "Statistics",
     "Store",
+    "StoreNotFoundError",
     "Stores",
     "Theater",
+    "TheaterError",
+    "Timer",
+    "VerifyKey",
     "effect",
     "handler",
 ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from theater import life, settling
+from theater import life, sending, settling
 from theater.context import Context
 from theater.errors import NotRunningError, SetupError
 from theater.loop import CURRENT, Future, Task, pause, running_loop
@@ -19,7 +19,6 @@ from theater.mailbox import Envelope, Letter, Mailbox
 from theater.owning import StoreOwner
 from theater.ref import ActorRef
 from theater.restart import Reason
-from theater.sending import message, record_sent
 from theater.store import Stores
 from theater.store.fold import fold_of
 from theater.store.supervisor import StoreSupervisor
@@ -42,43 +41,14 @@ _SLICE_MESSAGES = 64  # and messages: a yield costs 3 µs, a message 1 µs
 class Cell(Mailbox):
     """What the runtime knows of one actor. Never seen by users; `ActorRef` is their side of it."""
 
+    # fmt: off
     __slots__ = (
-        "__weakref__",
-        "actor",
-        "children",
-        "current",
-        "ended",
-        "events",
-        "handled",
-        "handlers",
-        "head",
-        "id",
-        "initial",
-        "is_ending",
-        "is_open",
-        "keeper",
-        "killed",
-        "name",
-        "options",
-        "plan",
-        "reason",
-        "ref",
-        "restarts",
-        "signals",
-        "stale",
-        "started",
-        "state",
-        "stopping",
-        "stores",
-        "supervisor",
-        "task",
-        "theater",
-        "timers",
-        "turn",
-        "waits",
-        "watchers",
-        "world",
+        "__weakref__", "actor", "children", "current", "ended", "events", "handled", "handlers",
+        "head", "id", "initial", "is_ending", "is_open", "keeper", "killed", "name", "options",
+        "plan", "reason", "ref", "restarts", "signals", "stale", "started", "state", "stopping",
+        "stores", "supervisor", "task", "theater", "timers", "turn", "waits", "watchers", "world",
     )
+    # fmt: on
 
     def __init__(
         self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options  # noqa: A002  # as in the docs
@@ -158,16 +128,16 @@ class Cell(Mailbox):
         theater.check_journal()
         is_outside = theater.current_cell() is None
         if theater.is_cutting or (theater.is_closed and is_outside):
-            raise NotRunningError("the theater is closed", message=message(self, envelope))
+            raise NotRunningError("the theater is closed", message=sending.message(self, envelope))
         if is_outside:
             text = f"{self.name} {'has ended' if self.has_ended else 'is stopping'}"
-            raise NotRunningError(text, message=message(self, envelope))
+            raise NotRunningError(text, message=sending.message(self, envelope))
 
     def put(self, envelope: Envelope) -> None:
         """Give the message its place, and wake the actor."""
         turn = envelope.turn
         if turn is not None:
-            record_sent(turn, self, envelope)
+            sending.record_sent(turn, self, envelope)
         envelope.placed = True
         queue = self.queue
         if queue is None:
@@ -187,24 +157,6 @@ class Cell(Mailbox):
                 theater.start_beat()
             if not waiter.done():
                 waiter.set_result(None)
-
-    def withdraw(self, envelope: Envelope) -> None:
-        """The asker gave up: take the message back, or let what its handler waits for give up in turn."""
-        if not envelope.begun:
-            if self.queue and envelope in self.queue:
-                self.queue.remove(envelope)
-                self.let_in()
-        elif self.current is envelope and self.turn is not None:
-            self.turn.give_up()
-
-    def let_in(self) -> None:
-        """Give free places to those who wait for room, in their order."""
-        room = self.room
-        while room and (self.queue is None or len(self.queue) < self.capacity):
-            future, envelope = room.popleft()
-            if not future.done():
-                self.put(envelope)
-                future.set_result(None)
 
     def asked(self) -> Turn:
         """The handler at work asks something of the world: its message is recorded as received first."""
@@ -287,7 +239,7 @@ class Cell(Mailbox):
                     continue
                 envelope = self.queue.popleft()
                 if self.room:
-                    self.let_in()
+                    sending.let_in(self)
                 await self.handle(envelope)
             elif self.stopping:
                 return

@@ -71,7 +71,7 @@ async def ask(target: Cell, envelope: Envelope) -> Any:
     try:
         return await envelope.reply
     except Cancelled:
-        target.withdraw(envelope)
+        withdraw(target, envelope)
         raise
 
 
@@ -107,7 +107,7 @@ async def _answer(turn: Turn, target: Cell, envelope: Envelope) -> Any:
 
 
 def _withdraw(turn: Turn | None, target: Cell, envelope: Envelope) -> None:
-    target.withdraw(envelope)
+    withdraw(target, envelope)
     if turn is not None and turn.cell.theater.records_messages and envelope.sender is not None:
         turn.cell.record("message/withdrawn", {"message": envelope.sender[1]})
 
@@ -153,6 +153,26 @@ def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
         text = f"{target.name} has ended" if target.has_ended else f"{target.name} is stopping"
         refuse(turn, target, envelope, NotRunningError(text, message=message(target, envelope)))
     return turn
+
+
+def withdraw(target: Cell, envelope: Envelope) -> None:
+    """The asker gave up: take the message back, or let what its handler waits for give up in turn."""
+    if not envelope.begun:
+        if target.queue and envelope in target.queue:
+            target.queue.remove(envelope)
+            let_in(target)
+    elif target.current is envelope and target.turn is not None:
+        target.turn.give_up()
+
+
+def let_in(target: Cell) -> None:
+    """Give free places to those who wait for room, in their order."""
+    room = target.room
+    while room and (target.queue is None or len(target.queue) < target.capacity):
+        future, envelope = room.popleft()
+        if not future.done():
+            target.put(envelope)
+            future.set_result(None)
 
 
 def message(target: Cell, envelope: Envelope) -> Message:
