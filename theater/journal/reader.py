@@ -23,11 +23,14 @@ from __future__ import annotations
 
 import os
 
+from theater.event import event_hash
 from theater.journal.folder import Folder
+from theater.journal.frames import EVENT
 from theater.journal.index import Index
 from theater.journal.lookup import Lookup
 from theater.journal.marks import Closed
 from theater.journal.walk import START, Place, Walk
+from theater.merkle import HASH_BYTES
 
 
 class Reader:
@@ -82,6 +85,11 @@ class Reader:
             HistoryCutError: there is none, or it was removed.
         """
         return self._lookup.event(actor, seq)
+
+    def head(self, actor: bytes) -> bytes:
+        """The hash of an actor's newest event, 32 bytes; a removed one has left it."""
+        kind, payload = self._lookup.frame(self.index.events[actor][-1])
+        return event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it is not here."""

@@ -72,8 +72,9 @@ class Contents:
         self._sizes[digest] = size
 
     def verify_named(self, event: Event | Row, data: bytes) -> None:
-        """Verify that what an event names as kept was there before it;
-        what is not of PUTS, nor has OUTLINED in its bytes, names none.
+        """Verify that what an event names as kept was there before it.
+
+        An event that is none of PUTS, and without OUTLINED in its bytes, names nothing.
 
         Raises:
             CorruptContentError: it is not, or has another size.

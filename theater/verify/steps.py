@@ -45,6 +45,24 @@ def found_wrong(error: ForgedError | MalformedError, place: str) -> Finding:
     return Finding(where, _shown(error.expected), _shown(error.found))
 
 
+def unreadable(error: CorruptJournalError) -> Report:
+    """The report on a folder of which nothing can be read, for its marks or its order are damaged."""
+    return Report(
+        wrong=found_wrong(error, ""),
+        events=0,
+        stubs=0,
+        removals=(),
+        actors=0,
+        contents=0,
+        checkpoints=0,
+        signatures=0,
+        keys=(),
+        checkpoint=None,
+        tail=0,
+        closed=False,
+    )
+
+
 class Verification:
     """One pass over a journal."""
 

@@ -1,0 +1,70 @@
+"""The entries of a folder's journal in their one order, as the leaves of its Merkle tree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from theater.event import Event, event_hash
+from theater.journal.frames import EVENT, STUB
+from theater.journal.reader import Reader
+from theater.journal.walk import START, Batch
+from theater.merkle import HASH_BYTES, Tree
+
+
+class Entries:
+    """The hash of each committed event, removed ones too, and the newest checkpoint: 32 bytes an event."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._place = START
+        self._leaves = bytearray()
+        self._tree: Tree | None = None
+        self.note = b""  # the newest signed checkpoint; empty before the first
+
+    def refresh(self) -> None:
+        """Take in what was committed since the last time."""
+        walk = self._reader.walk(since=self._place)
+        for batch in walk:
+            leaves = list(_leaves(batch))
+            self.note = batch.commit.note
+            self._leaves += b"".join(leaves)
+            self._tree = None if leaves else self._tree
+        self._place = walk.place
+
+    @property
+    def tree(self) -> Tree:
+        """The tree over all of them."""
+        if self._tree is None:
+            self._tree = Tree([bytes(self._leaves)])
+        return self._tree
+
+    def index(self, leaf: bytes) -> int | None:
+        """The place of the event with this hash, from 0; None if there is none."""
+        return next(self.starting_with(leaf), None)
+
+    def starting_with(self, prefix: bytes) -> Iterator[int]:
+        """The places of all events whose hash starts like this."""
+        at = self._leaves.find(prefix)
+        while at >= 0:
+            if at % HASH_BYTES == 0:
+                yield at // HASH_BYTES
+            at = self._leaves.find(prefix, at + 1)
+
+    def event(self, index: int) -> Event | None:
+        """Read the event at this place; None if it was removed."""
+        count = 0
+        for batch in self._reader.walk():
+            for kind, start, end in batch.frames:
+                if kind in (EVENT, STUB):
+                    if count == index:
+                        return Event.read(batch.chunk[start:end]) if kind == EVENT else None
+                    count += 1
+        return None
+
+
+def _leaves(batch: Batch) -> Iterator[bytes]:
+    for kind, start, end in batch.frames:
+        if kind == EVENT:
+            yield event_hash(batch.chunk[start:end])
+        elif kind == STUB:
+            yield batch.chunk[end - HASH_BYTES : end]

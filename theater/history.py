@@ -1,0 +1,175 @@
+"""Histories: what a theater's folder tells, whether it runs or not; looks, and changes nothing.
+
+    history = History(".theater")
+    history.actors()                        everybody there ever was
+    history.chain("counter")                one actor's events
+    print(history.verify())                 is all of it what was signed?
+    proof = history.prove(event)            for a stranger, who needs `history.key` and no more
+
+Only what is committed is seen. What is read is not verified on the way: that is what `verify` is for.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from theater.checkpoint import Checkpoint, Note
+from theater.entries import Entries
+from theater.errors import ActorNotFoundError, CorruptJournalError, MissingError
+from theater.event import Event
+from theater.journal.reader import Reader
+from theater.keys import VerifyKey
+from theater.proof import EventProof
+from theater.recorded import Actors, RecordedActor, RecordedChain
+from theater.verify import Report, unreadable, verify
+
+_PREFIX = re.compile(r"(?:[0-9a-f]{2}){2,32}", re.ASCII)  # 4 digits or more
+
+
+class History:
+    """Looks into a theater's folder."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Look at the folder.
+
+        Raises:
+            FolderError: no theater, or of a newer format.
+        """
+        self._path = os.fspath(folder)
+        self._damage: CorruptJournalError | None = None
+        try:
+            self._reader = Reader(folder)
+            self._entries = Entries(self._reader)
+            self._actors = Actors(self._reader)
+        except CorruptJournalError as error:  # `verify` reports it, all else raises it
+            self._damage = error
+
+    @property
+    def origin(self) -> str:
+        """The name under which checkpoints are signed: `theater/` and 32 hex digits."""
+        self._refuse_damage()
+        return self._reader.origin
+
+    @property
+    def key(self) -> VerifyKey:
+        """The public key that the folder names: compare it with the one you know."""
+        self._refuse_damage()
+        return self._reader.key
+
+    def actors(self) -> list[RecordedActor]:
+        """All actors there ever were, in the order in which they were spawned."""
+        return list(self._all_actors())
+
+    def chain(self, actor: str | bytes) -> RecordedChain:
+        """One actor's events: by name, by id, or by the first digits (4 or more, an even number) of its id.
+
+        Of several that had one name, the one that has not ended, or else the newest. The id of 16 zero bytes
+        names the chain of the theater itself.
+
+        Raises:
+            ActorNotFoundError: none fits, or several do.
+        """
+        found = self._id_of(actor)
+        return RecordedChain(self._reader, found)
+
+    def event(self, text: str) -> Event:
+        """One event: `<actor>/<seq>`, or the first digits (4 or more, an even number) of its hash.
+
+        Raises:
+            MissingError: none fits, or several do, or it was removed.
+        """
+        actor, slash, seq = text.rpartition("/")
+        if not slash:
+            return self._event_by_hash(text)
+        chain = self.chain(actor)
+        if not seq.isascii() or not seq.isdecimal() or int(seq) >= len(chain):
+            raise MissingError(f"no event {seq} of {actor}: it has 0 to {len(chain) - 1}")
+        return chain[int(seq)]
+
+    def checkpoint(self) -> Note:
+        """The newest signed checkpoint, not verified; whoever keeps its text elsewhere binds all under it.
+
+        Raises:
+            MissingError: nothing was committed yet.
+        """
+        note = self._all_entries().note
+        if not note:
+            raise MissingError(f"{self._path} holds no checkpoint yet")
+        return Note.parse(note)
+
+    def verify(
+        self,
+        actor: str | bytes | None = None,
+        *,
+        signatures: bool = False,
+        kept: Checkpoint | None = None,
+    ) -> Report:
+        """Verify all that was committed, or the events of one actor; the steps stand in `theater.verify`.
+
+        Every root is computed anew. The newest signature of each key is verified, or all `signatures`. A
+        checkpoint that was `kept` elsewhere must be one of this journal's.
+
+        Raises:
+            ActorNotFoundError: no such actor.
+        """
+        try:
+            only = None if actor is None else self._id_of(actor)
+            self._refuse_damage()
+            return verify(Reader(self._path), actor=only, signatures=signatures, kept=kept)
+        except CorruptJournalError as error:
+            return unreadable(error)
+
+    def prove(self, event: Event) -> EventProof:
+        """Prove that the journal holds this event, under its newest checkpoint; the proof was verified.
+
+        Raises:
+            MissingError: it is not committed here.
+            ProofError, SignatureError: the journal is not what was signed.
+        """
+        entries = self._all_entries()
+        index = entries.index(event.hash)
+        if index is None:
+            raise MissingError(f"{event!r} is not committed in {self._path}")
+        path = entries.tree.prove_inclusion(index).path
+        proof = EventProof(event.data, index, path, Note.parse(entries.note))
+        proof.verify(self.key)
+        return proof
+
+    def _all_actors(self) -> Actors:
+        self._refuse_damage()
+        self._actors.refresh()
+        return self._actors
+
+    def _all_entries(self) -> Entries:
+        self._refuse_damage()
+        self._entries.refresh()
+        return self._entries
+
+    def _refuse_damage(self) -> None:
+        if self._damage is not None:
+            raise self._damage
+
+    def _id_of(self, actor: str | bytes) -> bytes:
+        """The id of an actor.
+
+        Raises:
+            ActorNotFoundError: none fits, or several do.
+        """
+        actors = self._all_actors()
+        named = actors.named(actor) if isinstance(actor, str) else None
+        prefix = actor.hex() if isinstance(actor, bytes) else actor
+        fitting = [named] if named else actors.starting_with(prefix) if _PREFIX.fullmatch(prefix) else []
+        if len(fitting) == 1:
+            return fitting[0]
+        several = f": {len(fitting)} ids start so" if fitting else ""
+        raise ActorNotFoundError(f"no actor {actor!r} in {self._path}{several}")
+
+    def _event_by_hash(self, text: str) -> Event:
+        entries = self._all_entries()
+        places = list(entries.starting_with(bytes.fromhex(text))) if _PREFIX.fullmatch(text) else []
+        event = entries.event(places[0]) if len(places) == 1 else None
+        if event is None:
+            why = f"{len(places)} hashes start so" if len(places) > 1 else "take <actor>/<seq> or a hash"
+            raise MissingError(f"no event {text!r} in {self._path}: {why}")
+        return event
