@@ -1,0 +1,84 @@
+"""The audit: from the chains in a folder alone, was any money made or lost?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from theater import History
+
+
+@dataclass
+class Audit:
+    """What the chains of a bank's accounts say."""
+
+    accounts: int = 0
+    opened: int = 0  # what the accounts began with, in all
+    closed: int = 0  # what they hold at the end
+    lowest: int = 0  # that an account ever held
+    moved: int = 0
+    transfers: int = 0
+    refused: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no money was made or lost, in any step."""
+        return not self.faults and self.opened == self.closed
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """One change of an account, on whose word."""
+
+    teller: bytes  # id
+    seq: int  # of the teller's event that asked for it
+    amount: int  # taken out if below 0
+
+
+def audit(history: History, bank: str) -> Audit:
+    """Add up the chains of all accounts of this bank, and match what left one with what came to another."""
+    found = Audit()
+    entries: list[_Entry] = []
+    for actor in history.actors():
+        if actor.name.startswith(f"{bank}/account-"):
+            entries += _account(history, actor.name, found)
+    _match(sorted(entries, key=lambda entry: (entry.teller, entry.seq)), found)
+    return found
+
+
+def _account(history: History, name: str, found: Audit) -> list[_Entry]:
+    """Follow one account: after each message it must hold what its entries so far add up to."""
+    entries = []
+    balance: int | None = None
+    for event in history.chain(name):
+        body = event.body
+        if event.kind == "actor/spawned":
+            balance = body["state"]["balance"]
+            found.accounts += 1
+            found.opened += balance
+            found.lowest = balance if found.accounts == 1 else min(found.lowest, balance)
+        elif event.kind == "message/handled" and "error" in body:
+            found.refused += 1
+        elif event.kind == "message/handled" and body["handler"] in ("deposit", "withdraw"):
+            amount = body["args"][0] if body["handler"] == "deposit" else -body["args"][0]
+            balance = (balance or 0) + amount
+            found.lowest = min(found.lowest, balance)
+            entries.append(_Entry(body["from"][0], body["from"][1], amount))
+            if body["state"]["balance"] != balance or body["answer"] != balance or balance < 0:
+                found.faults.append(f"{name}@{event.seq} holds {body['state']['balance']}, not {balance}")
+    found.closed += balance or 0
+    return entries
+
+
+def _match(entries: list[_Entry], found: Audit) -> None:
+    """Each amount that a teller took out must be what the same teller brought next."""
+    if len(entries) % 2:
+        found.faults.append("one amount left an account and came to none")
+    for out, back in pairwise(entries):
+        if out.amount > 0:
+            continue
+        found.transfers += 1
+        found.moved += back.amount
+        if back.amount != -out.amount or back.teller != out.teller:
+            found.faults.append(f"{-out.amount} left an account, {back.amount} came to another")

@@ -1,0 +1,130 @@
+"""How a command ends: a code that means something, and one line that says what to do."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from theater import (
+    ActorFailedError,
+    ActorNotFoundError,
+    ContentNotFoundError,
+    FolderError,
+    FolderInUseError,
+    ForgedError,
+    HistoryCutError,
+    JournalError,
+    MissingError,
+    SetupError,
+    StoreNotFoundError,
+    TheaterError,
+)
+
+WRONG, USAGE, MISSING, FOLDER, FAILED, FAULT = 1, 2, 3, 4, 5, 70
+INTERRUPTED, PIPE, TERMINATED = 130, 141, 143
+
+CODES = {
+    0: "all went well",
+    WRONG: "something is not as it was signed: do not trust it",
+    USAGE: "the command line, a name or a value is wrong",
+    MISSING: "what was asked for is not there: an actor, event, store or content",
+    FOLDER: "the folder, a file or the disk: no theater, in use, read-only, full",
+    FAILED: "an actor failed",
+    FAULT: "an error that nobody foresaw; --debug shows it",
+    INTERRUPTED: "ended by Ctrl-C",
+    PIPE: "whoever read the output went away",
+    TERMINATED: "ended by SIGTERM",
+}
+
+_HINTS: dict[type[BaseException], str] = {
+    ActorNotFoundError: "`theater ps` lists the actors",
+    ContentNotFoundError: "`theater store ls ACTOR` lists what a store holds",
+    StoreNotFoundError: "`theater store ls ACTOR` lists what a store holds",
+    HistoryCutError: "`theater log ACTOR` prints the events that are there",
+    FolderInUseError: "end that process first; ps, log, show, verify and prove work beside it",
+    FolderError: "name a theater's folder by --home or $THEATER_HOME",
+    ForgedError: "do not trust it; `theater verify` says what is wrong",
+    ActorFailedError: "--debug shows the traceback",
+    SetupError: "",
+    TheaterError: "",
+}
+_CLASSES: dict[type[BaseException], int] = {
+    KeyboardInterrupt: INTERRUPTED,
+    click.Abort: INTERRUPTED,
+    BrokenPipeError: PIPE,
+    click.UsageError: USAGE,
+    ForgedError: WRONG,
+    MissingError: MISSING,
+    JournalError: FOLDER,
+    ActorFailedError: FAILED,
+    TheaterError: USAGE,
+    click.FileError: FOLDER,
+    OSError: FOLDER,
+}
+
+
+class Ended(Exception):  # noqa: N818  # no error: the command is over
+    """End the command quietly with this code; all there was to say was said."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def end(error: BaseException) -> int:
+    """Say in one line what went wrong and what to do, unless nobody wants to know; returns the exit code."""
+    error = _single(error)
+    code = code_of(error)
+    if code == PIPE:
+        _let_go()
+    elif told(error):
+        line = f"theater: {_text(error)}"
+        click.echo(line if code != FAULT else f"{line} (--debug shows the traceback)", err=True)
+    return code
+
+
+def code_of(error: BaseException) -> int:
+    """The exit code that an error means."""
+    error = _single(error)
+    if isinstance(error, Ended):
+        return error.code
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    return next((code for kind, code in _CLASSES.items() if isinstance(error, kind)), FAULT)
+
+
+def told(error: BaseException) -> bool:
+    """Whether an error is worth a line: an end that somebody asked for is not."""
+    error = _single(error)
+    quiet = (Ended, SystemExit, KeyboardInterrupt, click.Abort, BrokenPipeError)
+    return not isinstance(error, quiet)
+
+
+def _text(error: BaseException) -> str:
+    if isinstance(error, click.UsageError):
+        where = error.ctx.command_path if error.ctx is not None else "theater"
+        return f"{_in_line(error.format_message())} (see `{where} --help`)"
+    if isinstance(error, click.ClickException):
+        return _in_line(error.format_message())
+    hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
+    name = "" if isinstance(error, (TheaterError, OSError)) else f"{type(error).__name__}: "
+    return name + _in_line(str(error)) + (f": {hint}" if hint else "")
+
+
+def _in_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _single(error: BaseException) -> BaseException:
+    """What a group of one holds: task groups wrap what leaves them."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error
+
+
+def _let_go() -> None:
+    """Write nowhere from here on: what is still buffered would raise again when the process ends."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())

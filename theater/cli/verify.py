@@ -1,0 +1,76 @@
+"""`theater verify`: is everything in a folder as it was signed?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+from theater import Report
+from theater.cli.endings import WRONG, Ended
+from theater.cli.looking import Look
+from theater.cli.options import Settings, as_json, verb
+from theater.cli.screen import document, screen
+from theater.cli.values import size_of
+
+
+@verb(example="theater verify\ntheater verify counter --signatures")
+@click.argument("actor", required=False)
+@click.option("--signatures", is_flag=True, help="Verify each signature, not only the newest of each key.")
+@as_json
+def command(settings: Settings, actor: str | None, *, signatures: bool, as_json: bool) -> None:
+    """Verify a folder, or the events of one ACTOR, from its bytes alone; exit code 1 if anything is wrong.
+
+    Compare the key that signed with the one that you know: whoever can write the folder can sign it anew.
+    """
+    report = Look(settings.home).history.verify(actor, signatures=signatures)
+    if as_json:
+        document(plain(report))
+    else:
+        console = screen()
+        for line in steps(report):
+            console.print(line)
+        console.print(str(report), style="red" if not report.ok else "bold green", markup=False)
+    if not report.ok:
+        raise Ended(WRONG)
+
+
+def steps(report: Report) -> Iterator[str]:
+    """What was verified, step by step; of a report that found something wrong only that."""
+    if report.wrong is not None:
+        yield "[red]✗[/] the first thing that is wrong ended the pass"
+        return
+    done = [
+        f"frames are whole, in {report.checkpoints:,} batches",
+        f"{report.events:,} events are canonical bytes",
+        f"each names the one before it, in {report.actors:,} chains",
+        "each sender that one names is there, and is as it is named",
+        f"{report.contents:,} contents hash to their names, and all that are named are there",
+        f"{report.checkpoints:,} checkpoints hold the Merkle root over all events before them",
+        f"after the last batch: {size_of(report.tail) + ', not committed' if report.tail else 'nothing'}",
+        f"signed by {', '.join(map(str, report.keys)) or 'nobody yet'} ({report.signatures:,} verified)",
+        f"removed events are explained: {report.stubs:,}",
+        "closed cleanly" if report.closed else "open, or never closed",
+    ]
+    for number, step in enumerate(done, start=1):
+        yield f"{number:>3} [green]✓[/] {step}"
+
+
+def plain(report: Report) -> dict[str, object]:
+    """The report for a program."""
+    wrong, checkpoint = report.wrong, report.checkpoint
+    return {
+        "ok": report.ok,
+        "wrong": wrong and {"where": wrong.where, "expected": wrong.expected, "found": wrong.found},
+        "events": report.events,
+        "actors": report.actors,
+        "contents": report.contents,
+        "checkpoints": report.checkpoints,
+        "signatures": report.signatures,
+        "stubs": report.stubs,
+        "tail": report.tail,
+        "closed": report.closed,
+        "keys": [str(key) for key in report.keys],
+        "checkpoint": checkpoint
+        and {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()},
+    }
