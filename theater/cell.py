@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 from theater import life, sending, settling
 from theater.context import Context
 from theater.errors import NotRunningError, SetupError
-from theater.loop import CURRENT, Future, Task, pause, running_loop
-from theater.mailbox import Envelope, Letter, Mailbox
+from theater.loop import Future, Task, pause, running_loop
+from theater.mailbox import Envelope, Mailbox
 from theater.owning import StoreOwner
 from theater.ref import ActorRef
 from theater.restart import Reason
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from theater.stage import Stage
     from theater.state import StateKeeper
     from theater.timers import Timer
+    from theater.waits import Waiting
 
 _SLICE = 0.001  # seconds that an actor keeps the loop while others wait
 _SLICE_MESSAGES = 64  # and messages: a yield costs 3 µs, a message 1 µs
@@ -72,7 +73,7 @@ class Cell(Mailbox):
         self.turn: Turn | None = None  # what it has asked, if anything
         self.signals: list[Envelope] | None = None  # the control lane: hooks to run before the next message
         self.task: Task[None] | None = None
-        self.waits: dict[Cell, int] | None = None
+        self.waits: set[Waiting] | None = None
         self.stores: StoreSupervisor | None = None
         self.timers: dict[int, Timer] | None = None
         self.watchers: list[Any] | None = None
@@ -104,7 +105,7 @@ class Cell(Mailbox):
         plan = self.handlers.get(handler) or self.plan_for(handler)
         arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
         plain = None if arrived is args and not kwargs else (plain_args, plain_kwargs)
-        envelope = (Envelope if CURRENT.get() is None else Letter)(plan, arrived, named, plain)
+        envelope = Envelope(plan, arrived, named, plain)
         if not self.is_open or self.theater.is_closed or running_loop() is not self.loop:
             self.refuse(envelope)
         return envelope

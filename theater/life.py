@@ -9,11 +9,10 @@ from theater import settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, apart, until_done
-from theater.mailbox import Letter
 from theater.restart import Reason, Restore, may_restart, recent
 from theater.sending import message
 from theater.turn import received_body
-from theater.waits import circle, waiting
+from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -199,7 +198,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
         raise error
     seq = asker.note("message/sent", body)
     act()
-    with waiting(asker, cell):
+    with Waiting(asker, cell, signals.when_ended(cell)):
         await _until_ended(cell)
     asker.note("message/answered", {"answer": None, "from": None, "message": seq})
 
@@ -255,7 +254,7 @@ def _return_letters(cell: Cell) -> None:
         cell.theater.dead_letters += 1
         if cell.theater.records_messages:
             seq = cell.record("message/dead", received_body(envelope))
-            if isinstance(envelope, Letter):
+            if envelope.turn is not None:
                 envelope.outcome = (
                     {"error": {"class": "NotRunningError", "text": text}},
                     (cell.id, seq, cell.head or b""),

@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+
 from theater.loop import Future, Loop
 
 if TYPE_CHECKING:
@@ -34,32 +36,22 @@ class Message:
     kwargs: dict[str, Any]
 
 
-class Envelope:
-    """One message on its way: what is asked of whom, and where the answer goes.
+class Envelope(Struct, eq=False):
+    """One message on its way: what is asked of whom, by whom, and where the answer goes.
 
-    Made for every message, so it is small: what only messages between actors have stands in `Letter`.
+    Made for every message: a struct takes 0.1 µs, a class with slots 0.5.
     """
 
-    __slots__ = ("args", "begun", "kwargs", "placed", "plain", "plan", "reply")
-
-    sender: Triple | None = None  # None for the world outside
-    turn: Turn | None = None  # of the actor that sends
+    plan: HandlerPlan
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    plain: tuple[list[Any], dict[str, Any]] | None = None  # for the record; None: args are plain as they are
+    reply: Future[Any] | None = None  # None for a tell
+    turn: Turn | None = None  # of the actor that sends; None for the world outside
+    sender: Triple | None = None  # where that actor's chain says so
     outcome: tuple[dict[str, Any], Triple | None] | None = None  # for the record of an actor that asked
-
-    def __init__(
-        self,
-        plan: HandlerPlan,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        plain: tuple[list[Any], dict[str, Any]] | None,
-    ) -> None:
-        self.plan = plan
-        self.args = args
-        self.kwargs = kwargs
-        self.plain = plain  # args and kwargs as plain values for the record; None: they are plain as they are
-        self.reply: Future[Any] | None = None  # None for a tell
-        self.placed = False  # it has its place in the mailbox
-        self.begun = False  # the actor has taken it out
+    placed: bool = False  # it has its place in the mailbox
+    begun: bool = False  # the actor has taken it out
 
     def plain_args(self) -> list[Any]:
         return list(self.args) if self.plain is None else self.plain[0]
@@ -67,32 +59,14 @@ class Envelope:
     def plain_kwargs(self) -> dict[str, Any]:
         return self.kwargs if self.plain is None else self.plain[1]
 
-    def fresh(self, world: Callable[[ActorAddress], object]) -> Letter:
+    def fresh(self, world: Callable[[ActorAddress], object]) -> Envelope:
         """The same message once more, with arguments of its own."""
         plain = self.plain_args(), self.plain_kwargs()
         args, kwargs = self.plan.restore(*plain, world)
-        return Letter(self.plan, args, kwargs, plain)
+        return Envelope(self.plan, args, kwargs, plain)
 
     def __repr__(self) -> str:
         return f"<message {self.plan.name}>"
-
-
-class Letter(Envelope):
-    """A message from an actor: its chain says that it was sent, and hears of its outcome."""
-
-    __slots__ = ("outcome", "sender", "turn")
-
-    def __init__(
-        self,
-        plan: HandlerPlan,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        plain: tuple[list[Any], dict[str, Any]] | None,
-    ) -> None:
-        super().__init__(plan, args, kwargs, plain)
-        self.sender = None
-        self.turn = None
-        self.outcome = None
 
 
 class Mailbox:

@@ -12,7 +12,7 @@ from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import SetupError, TheaterError
 from theater.event import Event
-from theater.mailbox import Letter
+from theater.mailbox import Envelope
 from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import ROOT
@@ -169,11 +169,11 @@ def _begin(stage: Stage, sleeper: Sleeper, cell: Cell, past: Past, letters: list
         _rearm(stage, cell, seq, event, past.fired.get(seq, event.time))
 
 
-def _envelope(cell: Cell, letter: dict[str, Any]) -> Letter:
+def _envelope(cell: Cell, letter: dict[str, Any]) -> Envelope:
     plan = cell.plan.handlers[letter["handler"]]
     plain = (letter["args"], letter.get("kwargs", {}))
     args, kwargs = plan.restore(*plain, cell.theater.recall)
-    envelope = Letter(plan, args, kwargs, plain)
+    envelope = Envelope(plan, args, kwargs, plain)
     if letter["from"] is not None:
         actor, seq, head = letter["from"]
         envelope.sender = (actor, seq, head)

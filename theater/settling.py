@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from theater.codec import prepare
-from theater.mailbox import Envelope, Letter
+from theater.mailbox import Envelope
 from theater.turn import received_body, sender_of
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool
         if envelope.reply is not None:
             body["answer"] = answer
         seq = cell.record("message/handled", body)
-    if isinstance(envelope, Letter) and envelope.reply is not None:
+    if envelope.turn is not None and envelope.reply is not None:
         envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
 
 
@@ -58,7 +58,7 @@ def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
         begun = turn is not None and turn.seq is not None
         body = {"message": turn.seq} if turn is not None and begun else received_body(envelope)
         seq = cell.record("message/handled", body | outcome)
-        if isinstance(envelope, Letter):
+        if envelope.turn is not None:
             envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
     cell.turn = None
     cell.current = None
@@ -68,7 +68,7 @@ def give_answer(cell: Cell, envelope: Envelope, answer: Any) -> None:
     """Give the asker its answer; the world outside has it once it is durable."""
     reply = envelope.reply
     assert reply is not None
-    if envelope.sender is None and envelope.turn is None and cell.theater.journal.durable:
+    if envelope.turn is None and cell.theater.journal.durable:
         cell.theater.journal.then(reply, answer)
     else:
         reply.set_result(answer)
@@ -78,7 +78,7 @@ def give_error(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     reply = envelope.reply
     if reply is None or reply.done():
         return
-    if envelope.sender is None and envelope.turn is None and cell.theater.journal.durable:
+    if envelope.turn is None and cell.theater.journal.durable:
         cell.theater.then_raise(reply, error)
     else:
         reply.set_exception(error)
