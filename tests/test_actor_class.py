@@ -584,13 +584,19 @@ def test_a_name_in_a_record_that_comes_later_is_found_at_the_first_use() -> None
 
     class Early(Actor):
         @handler
-        async def add(self, outer: Outer) -> None: ...
+        async def add(self, outer: list[Outer], inner: Outer) -> None: ...
 
     @dataclass
     class Inner:
-        x: int
+        x: Innermost
 
-    assert plan_of(Early).handlers["add"].carry((Outer(Inner(1)),), {}, world)[0] == (Outer(Inner(1)),)
+    @dataclass
+    class Innermost:
+        y: int
+
+    outer = Outer(Inner(Innermost(1)))
+
+    assert plan_of(Early).handlers["add"].carry(([outer], outer), {}, world)[0] == ([outer], outer)
 
 
 def test_a_name_that_nothing_has_is_a_setup_error_that_says_so() -> None:
@@ -856,6 +862,7 @@ def test_a_state_of_scalars_is_followed_change_by_change() -> None:
         name: str = ""
 
     actor, keeper = live(Plain())
+    assert not keeper.changed(actor)
 
     actor.total, actor.name = 1000, "ünï"
     assert keeper.changed(actor)

@@ -631,7 +631,7 @@ def test_an_alias_stands_for_its_value() -> None:
 
 def test_a_world_that_does_not_know_an_address_refuses_its_ref() -> None:
     def small_world(address: ActorAddress) -> object:
-        raise TypeError("not here")
+        raise TypeError(f"{address} is not here")
 
     with pytest.raises(TypeError, match=r"a ref of this theater, got one of another theater - at `\$\[0\]`"):
         Shape.of(list[Ref[int]]).carry([REF], small_world)
