@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
+import pytest
 
 from actors import PubSub
 from theater import Actor, Theater, handler
@@ -112,3 +115,31 @@ async def test_a_full_mailbox_misses_the_message_and_holds_nobody_up(theater: Th
 
     assert await reader.ask(Reader.all) == [["news", "missed by one"]]
     assert "message/refused" in [event.kind for event in theater.chain(topics)]
+
+
+async def test_who_ended_just_before_is_not_told_and_dropped(theater: Theater) -> None:
+    topics, reader = await theater.spawn(PubSub()), await theater.spawn(Reader())
+    await topics.ask(PubSub.subscribe, "news", reader)
+    async with anyio.create_task_group() as group:
+        group.start_soon(reader.kill)
+        await anyio.lowlevel.checkpoint()
+
+        assert await topics.ask(PubSub.publish, "news", "too late") == 0
+
+    assert await topics.ask(PubSub.subscribers, "news") == []
+
+
+@pytest.mark.real_clock
+async def test_subscriptions_outlive_their_theater(tmp_path: Path) -> None:
+    async with Theater(tmp_path / "folder") as theater:
+        topics = await theater.spawn(PubSub(), name="topics")
+        stays, goes = await theater.spawn(Reader(), name="stays"), await theater.spawn(Reader(), name="goes")
+        for reader in (stays, goes):
+            await topics.ask(PubSub.subscribe, "news", reader)
+
+    async with Theater(tmp_path / "folder") as theater:
+        await theater.resume()
+        await theater.find("goes").stop()
+
+        assert await theater.find("topics").ask("publish", "news", "good morning") == 1
+        assert await theater.find("stays").ask("all") == [["news", "good morning"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import anyio
 import pytest
 
@@ -29,6 +31,10 @@ class Worker(Actor):
 class Workers(WorkerPool[Worker]):
     def hire(self) -> Worker:
         return Worker()
+
+    @handler
+    async def fail(self) -> None:
+        raise RuntimeError("the pool itself")
 
 
 async def take(pool: ActorRef[Workers], count: int) -> list[ActorRef[Worker]]:
@@ -106,3 +112,30 @@ async def test_the_workers_end_with_their_pool(theater: Theater) -> None:
     await pool.stop()
 
     assert theater.statistics().actors == 0
+
+
+async def test_a_pool_that_failed_has_as_many_new_workers(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=2))
+    before = await take(pool, 2)
+
+    with pytest.raises(ActorFailedError, match="the pool itself"):
+        await pool.ask(Workers.fail)
+
+    after = await take(pool, 2)
+    assert len(set(after)) == 2
+    assert not set(before) & set(after)
+    assert theater.statistics().actors == 3
+
+
+@pytest.mark.real_clock
+async def test_the_workers_outlive_their_theater(tmp_path: Path) -> None:
+    async with Theater(tmp_path / "folder") as theater:
+        pool = await theater.spawn(Workers(size=2), name="pool")
+        for worker in await take(pool, 2):
+            await worker.ask(Worker.work)
+
+    async with Theater(tmp_path / "folder") as theater:
+        pool = await theater.spawn(Workers(size=2), name="pool", resume=True)
+
+        assert [await worker.ask(Worker.work) for worker in await take(pool, 2)] == [2, 2]
+        assert theater.statistics().actors == 3
