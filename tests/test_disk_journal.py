@@ -31,7 +31,7 @@ from theater.errors import (
 )
 from theater.event import event_hash
 from theater.journal import DiskJournal, Reader
-from theater.journal.calls import Calls
+from theater.journal.calls import Calls, _allocate_by_zeros
 from theater.journal.frames import COMMIT, EVENT, FILE, FRONTIER
 from theater.journal.marks import Format
 from theater.keys import SigningKey
@@ -173,6 +173,17 @@ async def test_a_theater_without_its_segments_is_damaged(tmp_path: Path) -> None
         await DiskJournal(tmp_path).open()
 
 
+async def test_a_system_that_cannot_reserve_room_writes_zeros_instead(tmp_path: Path) -> None:
+    calls = Calls(allocate=_allocate_by_zeros)
+    async with opened(DiskJournal(tmp_path, calls=calls)) as journal:
+        scribe = Scribe(journal)
+        contents = [os.urandom(size) for size in (900_000, LARGE)]
+        digests = [scribe.keep(content) for content in contents]
+        await committed(journal)
+
+        assert [journal.read(digest) for digest in digests] == contents
+
+
 # -- one process at a time
 
 
@@ -278,10 +289,10 @@ async def test_the_mark_of_a_clean_close_is_there_only_while_it_is_closed(tmp_pa
 
 async def test_files_that_no_committed_event_names_are_swept(tmp_path: Path) -> None:
     async with opened(DiskJournal(tmp_path)) as journal:
-        named = Scribe(journal).keep(bytes(LARGE))
         ingest = journal.ingest()
         ingest.write(b"published, but no event came")
         unnamed, _ = ingest.publish()
+        named = Scribe(journal).keep(bytes(LARGE))
         assert journal.read(unnamed) == b"published, but no event came"
     foreign = tmp_path / "blobs" / "00" / "readme"
     foreign.parent.mkdir(exist_ok=True)

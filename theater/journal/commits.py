@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from theater.checkpoint import Checkpoint
 from theater.errors import JournalFailedError
+from theater.journal.breath import Breath
 from theater.journal.log import Log
 from theater.journal.opening import Opened
 from theater.journal.pending import Pending
@@ -56,6 +57,7 @@ class Commits:
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
         self._waiting = 0  # bytes in them
         self._loop = loop
+        self._breath = Breath(loop, is_needed=lambda: bool(self._flying) and not self.has_ended)
         self._writer = Writer(
             log,
             written=lambda: call(loop, self._written),
@@ -79,6 +81,7 @@ class Commits:
         if len(self._flying) == 1:
             self.is_busy = True
             self._writer.submit(batch)
+            self._breath.begin()
         self.forming = self._next(self._log.after(batch.end))
         self.weigh()
 

@@ -16,8 +16,9 @@ _SEQ = len(EVENT_START) + ACTOR_BYTES
 _NO_PARENT = 0xC0
 _PARENT = b"\xc4\x20"
 _PARENT_BYTES = 34
-_SMALL = 0x80  # an integer below this is its own byte
-_WIDTHS = {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8}
+ONE_BYTE, TWO_BYTES = 0xCC, 0xCD  # follow; an integer below is its own byte
+_WIDTHS = {ONE_BYTE: 1, TWO_BYTES: 2, 0xCE: 4, 0xCF: 8}
+_SMALL = 0x80
 
 
 def heading(data: bytes) -> tuple[bytes, int]:

@@ -21,14 +21,12 @@ from theater.journal.frames import (
     read_file,
     read_frontier,
 )
-from theater.journal.heading import ACTOR_BYTES, EVENT_START, STUB_START, unsigned
+from theater.journal.heading import ACTOR_BYTES, EVENT_START, ONE_BYTE, STUB_START, TWO_BYTES, unsigned
 from theater.journal.walk import Batch
 from theater.merkle import EMPTY_ROOT
 
 SEGMENT_SHIFT = 32
 LENGTH_BITS = 21  # of a blob, at most 1 MiB
-_SMALL = 0x80
-_HEADS = {EVENT: EVENT_START, STUB: STUB_START}
 
 
 class Index:
@@ -56,34 +54,34 @@ class Index:
             raise self._corrupt(batch, "frames as the format says", error) from error
 
     def _add(self, batch: Batch) -> None:
-        chunk = batch.chunk
-        here = (batch.place.segment << SEGMENT_SHIFT) + batch.base
         if batch.frames[0][0] == FRONTIER:
             self._begin(batch)
         elif batch.place.offset == 0:
             raise self._corrupt(batch, "a frontier first", "none")
+        chunk = batch.chunk
+        here = (batch.place.segment << SEGMENT_SHIFT) + batch.base - HEADER_BYTES
         for kind, start, end in batch.frames:
-            if kind in _HEADS:
-                self._place(batch, kind, start, here + start - HEADER_BYTES)
+            if kind == EVENT:
+                self._place(batch, start + len(EVENT_START), here + start)
             elif kind == BLOB:
-                position = here + start - HEADER_BYTES
-                length = end - start - DIGEST_BYTES
-                self.blobs[chunk[start : start + DIGEST_BYTES]] = position << LENGTH_BITS | length
+                digest = chunk[start : start + DIGEST_BYTES]
+                self.blobs[digest] = here + start << LENGTH_BITS | end - start - DIGEST_BYTES
             elif kind == FILE:
                 digest, size = read_file(chunk[start:end])
                 self.files[digest] = size
+            elif kind == STUB:
+                self._place(batch, start + len(STUB_START), here + start)
         self._commit(batch)
 
-    def _place(self, batch: Batch, kind: int, start: int, position: int) -> None:
-        """Note where an event or a stub is."""
+    def _place(self, batch: Batch, actor_at: int, position: int) -> None:
+        """Note where the next event of a chain is; a million of them take most of an opening."""
         chunk = batch.chunk
-        head = _HEADS[kind]
-        if not chunk.startswith(head, start):
-            raise self._corrupt(batch, "an event", "other bytes")
-        after = start + len(head) + ACTOR_BYTES
-        actor = chunk[after - ACTOR_BYTES : after]
+        after = actor_at + ACTOR_BYTES
+        actor = chunk[actor_at:after]
         seq = chunk[after]
-        if seq >= _SMALL:
+        if seq == TWO_BYTES:
+            seq = chunk[after + 1] << 8 | chunk[after + 2]
+        elif seq >= ONE_BYTE:
             seq, _ = unsigned(chunk, after)
         positions = self.events.get(actor)
         if positions is None:
