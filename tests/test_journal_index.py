@@ -39,7 +39,7 @@ FIRST = (kinds.FRONTIER, frontier_payload(1, Frontier()))
 
 
 class Forger:
-    """Writes a folder whose log holds any frames, each batch under a right commit, or one that says otherwise."""
+    """Writes a folder whose log holds any frames, each batch under a right commit unless told otherwise."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
