@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
-from theater.loop import CURRENT, Cancelled
-from theater.mailbox import Envelope, Letter, Message
-from theater.waits import circle, waiting
+from theater.loop import CURRENT, Cancelled, Future
+from theater.mailbox import Envelope, Message
+from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -43,8 +43,9 @@ async def tell(target: Cell, envelope: Envelope) -> None:
             envelope,
             MailboxFullError(text + " → ".join(path), message=message(target, envelope)),
         )
-    with waiting(asker, target):
-        await _place(target, envelope)
+    future = target.loop.create_future()
+    with Waiting(asker, target, future):
+        await _room(target, envelope, future)
 
 
 def tell_nowait(target: Cell, envelope: Envelope) -> None:
@@ -80,7 +81,8 @@ async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
     path = circle(asker, target)
     if path is not None:
         refuse(turn, target, envelope, AskCycleError(path, message=message(target, envelope)))
-    with waiting(asker, target):
+    assert envelope.reply is not None
+    with Waiting(asker, target, envelope.reply):
         await _place(target, envelope)
         return await _answer(turn, target, envelope)
 
@@ -124,8 +126,12 @@ def _record_answer(turn: Turn, envelope: Envelope) -> None:
 async def _place(target: Cell, envelope: Envelope) -> None:
     if not target.is_full:
         target.put(envelope)
-        return
-    future = target.loop.create_future()
+    else:
+        await _room(target, envelope, target.loop.create_future())
+
+
+async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
+    """Wait for a place; `future` is done when the message has it."""
     target.line_up(future, envelope)
     asks = envelope.turn.asks if envelope.turn is not None and envelope.reply is not None else set()
     asks.add(future)
@@ -147,7 +153,6 @@ async def _place(target: Cell, envelope: Envelope) -> None:
 
 def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
     turn = asker.asked()
-    assert isinstance(envelope, Letter)
     envelope.turn = turn
     if not target.is_open:
         text = f"{target.name} has ended" if target.has_ended else f"{target.name} is stopping"
@@ -197,7 +202,6 @@ def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
     """Called by the mailbox when the message gets its place."""
     if turn.cell.theater.records_messages:
         turn.cell.record("message/sent", sent_body(target, envelope))
-        assert isinstance(envelope, Letter)
         envelope.sender = turn.triple()
 
 

@@ -13,7 +13,7 @@ from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import Line
 from theater.restart import Reason, Restore
-from theater.waits import waiting
+from theater.waits import Waiting
 
 if TYPE_CHECKING:
     from theater.ref import ActorRef
@@ -35,9 +35,20 @@ async def spawn_child(parent: Cell, actor: Actor, name: str | None, options: Opt
     """Start an actor under `parent`, whose handler waits."""
     cell = _make(parent.theater, parent, actor, name, options)
     if cell.started is not None:
-        with waiting(parent, cell):
+        with _Starting(parent, cell, cell.started):
             await _started(cell)
     return cell.ref
+
+
+class _Starting(Waiting):
+    """A supervisor waits for the start of its child; if that fails, for its end."""
+
+    __slots__ = ()
+
+    def is_over(self) -> bool:
+        started = self.future
+        failed = started.done() and not started.cancelled() and started.exception() is not None
+        return self.target.has_ended if failed else started.done()
 
 
 def path_of(above: Cell | None, name: str) -> str:

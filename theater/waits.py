@@ -6,9 +6,11 @@ waits would last for ever. Ask, tell for room, stop, kill and spawn each add an 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from theater.loop import Future
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -34,8 +36,10 @@ def circle(asker: Cell, target: Cell, *, end: bool = False) -> list[str] | None:
     return None
 
 
-def _waits_of(cell: Cell, *, end: bool) -> Iterable[Cell]:
-    yield from cell.waits or ()
+def _waits_of(cell: Cell, *, end: bool) -> Iterator[Cell]:
+    for wait in cell.waits or ():
+        if not wait.is_over():
+            yield wait.target
     if end or cell.is_ending:
         yield from cell.children or ()
 
@@ -51,17 +55,27 @@ def _path(found: dict[Cell, Cell], asker: Cell, target: Cell) -> list[str]:
     return [asker.name, *reversed(names)]
 
 
-@contextmanager
-def waiting(asker: Cell, target: Cell) -> Iterator[None]:
-    """An edge of the graph, for as long as the wait lasts."""
-    waits = asker.waits
-    if waits is None:
-        waits = asker.waits = {}
-    waits[target] = waits.get(target, 0) + 1
-    try:
-        yield
-    finally:
-        if waits[target] == 1:
-            del waits[target]
-        else:
-            waits[target] -= 1
+class Waiting:
+    """An edge of the graph, for as long as the wait lasts: `asker` waits for what `target` does."""
+
+    __slots__ = ("_asker", "future", "target")
+
+    def __init__(self, asker: Cell, target: Cell, future: Future[Any]) -> None:
+        self.target = target
+        self.future = future  # done when the wait is over
+        self._asker = asker
+
+    def is_over(self) -> bool:
+        """Whoever has an answer waits no longer, though its task has yet to go on."""
+        return self.future.done()
+
+    def __enter__(self) -> None:
+        if self._asker.waits is None:
+            self._asker.waits = set()
+        self._asker.waits.add(self)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._asker.waits is not None
+        self._asker.waits.discard(self)
