@@ -94,7 +94,7 @@ class Cell(Mailbox):
 
     @property
     def class_name(self) -> str:
-        return self.plan.class_name.rpartition(":")[2]
+        return self.plan.label
 
     @property
     def has_ended(self) -> bool:

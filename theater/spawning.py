@@ -8,6 +8,7 @@ from theater import life, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError
+from theater.failure import text_of
 from theater.loop import start
 from theater.options import Options
 from theater.plan import plan_of
@@ -117,10 +118,10 @@ def begin(cell: Cell, state: dict[str, Any], *, on_start: bool = True) -> None:
     try:
         life.load(cell, state)
     except Exception as error:
-        text = f"{cell.class_name} {cell.name!r} failed in on_load: {type(error).__name__}: {error}"
+        text = f"{cell.class_name} {cell.name!r} failed in on_load: {type(error).__name__}: {text_of(error)}"
         cell.record(
             "actor/failed",
-            {"error": {"class": type(error).__name__, "text": str(error)}, "handler": "on_load"},
+            {"error": {"class": type(error).__name__, "text": text_of(error)}, "handler": "on_load"},
         )
         cell.reason = Reason.FAILED
         supervisor.bury(cell)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -35,6 +36,7 @@ VERSION = "0.1.0"
 logger = logging.getLogger("theater")
 
 _SLOW = 0.1  # seconds for which a handler may block the loop before it is named
+_GENERATED = re.compile("-[0-9a-f]{12}$")  # how names end that nobody gave; those are not kept by name
 _BEAT = 0.025  # seconds between two proofs that the loop is alive
 
 
@@ -126,7 +128,9 @@ class Stage:
             del self.names[cell.name]
 
     def check_name(self, path: str) -> None:
-        if path in self.names:
+        if path in self.names or (
+            _GENERATED.search(path) and any(cell.name == path for cell in self.cells.values())
+        ):
             raise NameTakenError(f"an actor named {path!r} is alive here")
         if path in self.asleep:
             raise NameTakenError(
