@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorNotFoundError
-from theater.options import DEFAULTS
-from theater.plan import plan_of
+from theater.event import Event
+from theater.options import DEFAULTS, Options
+from theater.plan import ActorPlan, plan_of
 from theater.recorder import ROOT, Line
 from theater.ref import ActorRef
 
@@ -58,9 +59,25 @@ def _recorded(stage: Stage, actor: bytes) -> Line:
 
 
 def gone(stage: Stage, actor: bytes) -> Cell:
-    """What stands behind a ref of an actor that does not run here."""
-    cell = Cell(stage, plan_of(Actor), id=actor, name=f"actor-{actor.hex()[:12]}", options=DEFAULTS)
+    """What stands behind a ref of an actor that does not run here: asleep in the record, or ended."""
+    cell = Cell(stage, plan_of(Actor), id=actor, name=_recorded_name(stage, actor), options=DEFAULTS)
     cell.state = "gone"
     cell.is_open = False
     stage.past[actor] = cell
     return cell
+
+
+def wake(stage: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> Cell:  # noqa: A002
+    """The cell of an actor that goes on; refs made while it was asleep are good again."""
+    cell = stage.past.pop(id, None)
+    if cell is None:
+        return Cell(stage, plan, id=id, name=name, options=options)
+    Cell.__init__(cell, stage, plan, id=id, name=name, options=options)
+    return cell
+
+
+def _recorded_name(stage: Stage, actor: bytes) -> str:
+    if actor not in stage.journal.tips():
+        return f"actor-{actor.hex()[:12]}"
+    name: str = Event.read(stage.journal.event(actor, 0)).body["name"]
+    return name

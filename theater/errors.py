@@ -7,6 +7,10 @@ an undelivered message is sent elsewhere, a disk is looked at, a program is fixe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from theater.mailbox import Message
 
 _SHOWN = 200  # characters of bad input in an error's text
 
@@ -86,7 +90,7 @@ class NotRecordedError(MissingError):
 class DeliveryError(TheaterError):
     """The message was not delivered; it is handed back as `message`."""
 
-    def __init__(self, text: str, *, message: object = None) -> None:
+    def __init__(self, text: str, *, message: Message | None = None) -> None:
         super().__init__(text)
         self.message = message
 
@@ -102,7 +106,7 @@ class MailboxFullError(DeliveryError):
 class AskCycleError(DeliveryError):
     """Waiting would close a circle of actors that wait for each other; `path` names it."""
 
-    def __init__(self, path: Sequence[str], *, message: object = None) -> None:
+    def __init__(self, path: Sequence[str], *, message: Message | None = None) -> None:
         super().__init__("waiting would close a circle: " + " → ".join(path), message=message)
         self.path = tuple(path)
 

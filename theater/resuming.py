@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import spawning, supervisor
+from theater import directory, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import SetupError, TheaterError
@@ -19,6 +19,7 @@ from theater.recorder import ROOT
 from theater.ref import ActorRef
 from theater.sleepers import Past, Sleeper, fold
 from theater.timers import Timer
+from theater.watching import Watch
 
 if TYPE_CHECKING:
     from theater.stage import Stage
@@ -83,6 +84,8 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
     for sleeper, cell in cells.items():
         _begin(stage, sleeper, cell, pasts[sleeper.id], letters.get(sleeper.id, []))
         refs.append(cell.ref)
+    for sleeper, cell in cells.items():
+        _watch_again(stage, cell, pasts[sleeper.id])
     if stage.journal.durable:
         await stage.committed()
     return Resumed(tuple(refs), tuple(left))
@@ -117,7 +120,8 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
     cls = classes.get(sleeper.class_name) or _imported(sleeper.class_name)
     plan = plan_of(cls)
     plan.restore_state(past.state, stage.recall)
-    cell = Cell(stage, plan, id=sleeper.id, name=sleeper.name, options=Options.from_plain(sleeper.options))
+    options = Options.from_plain(sleeper.options)
+    cell = directory.wake(stage, plan, id=sleeper.id, name=sleeper.name, options=options)
     cell.events = sleeper.events
     cell.head = sleeper.head
     stage.remember(cell, named=True)
@@ -167,6 +171,14 @@ def _begin(stage: Stage, sleeper: Sleeper, cell: Cell, past: Past, letters: list
         cell.put(_envelope(cell, letter))
     for seq, event in past.timers.items():
         _rearm(stage, cell, seq, event, past.fired.get(seq, event.time))
+
+
+def _watch_again(stage: Stage, cell: Cell, past: Past) -> None:
+    """Whom it watches and who is alive it watches still; of all others it was told."""
+    for to, letter in past.sent.values():
+        watched = stage.cells.get(to)
+        if letter["handler"] == "@watch" and watched is not None:
+            Watch(cell, letter["args"][0]).begin(watched)
 
 
 def _envelope(cell: Cell, letter: dict[str, Any]) -> Envelope:
