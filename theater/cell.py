@@ -115,7 +115,10 @@ class Cell(Mailbox):
 
         Raises:
             TypeError: this actor has no such handler.
+            NotRunningError: it does not run here, so nobody knows its handlers.
         """
+        if self.state == "gone":
+            raise NotRunningError(f"{self.name} has ended, or is asleep in the record")
         name = handler if type(handler) is str else getattr(handler, "__name__", None)
         plan = self.handlers.get(name) if name is not None else None
         if plan is None:
