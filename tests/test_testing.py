@@ -314,6 +314,27 @@ def test_sync():
     result.assert_outcomes(passed=2)
 
 
+def test_an_async_fixture_of_a_module_follows_each_tests_clock(
+    suite: Callable[..., pytest.RunResult],
+) -> None:
+    result = suite("""
+from theater.testing import VirtualLoop
+
+@pytest.fixture(scope="module")
+async def loop(anyio_backend):
+    return asyncio.get_running_loop()
+
+async def test_virtual(loop, theater):
+    assert loop is asyncio.get_running_loop() and isinstance(loop, VirtualLoop)
+
+@pytest.mark.real_clock
+async def test_real(loop):
+    assert not isinstance(asyncio.get_running_loop(), VirtualLoop)
+""")
+
+    result.assert_outcomes(passed=2)
+
+
 def test_an_explicit_backend_wins_over_the_fixtures_choice(suite: Callable[..., pytest.RunResult]) -> None:
     result = suite("""
 from theater.testing import VirtualLoop

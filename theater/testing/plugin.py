@@ -119,9 +119,7 @@ def _guarded(test: Any) -> Any:
     @wraps(test)
     async def guarded(**fixtures: Any) -> None:
         loop = asyncio.get_running_loop()
-        if isinstance(loop, VirtualLoop):
-            await loop.guard(test(**fixtures))
-        else:  # a fixture of a wider scope brought its own loop
-            await test(**fixtures)
+        assert isinstance(loop, VirtualLoop)
+        await loop.guard(test(**fixtures))
 
     return guarded
