@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol
 
 import anyio
@@ -260,7 +259,8 @@ async def test_from_a_thread_the_way_back_that_the_error_names_works() -> None:
         counter = await theater.spawn(Counter())
 
         def work() -> int:
-            return anyio.from_thread.run(partial(counter.ask, Counter.add, 2))
+            answer: int = anyio.from_thread.run(lambda: counter.ask(Counter.add, 2))
+            return answer
 
         assert await anyio.to_thread.run_sync(work) == 2
 
@@ -269,8 +269,8 @@ async def test_from_a_thread_the_way_back_that_the_error_names_works() -> None:
 async def test_a_theater_is_used_from_its_own_thread_only() -> None:
     async with Theater() as theater:
         uses: list[Callable[[], Any]] = [
-            partial(theater.find, "nobody"),
-            partial(anyio.run, theater.spawn, Counter()),
+            lambda: theater.find("nobody"),
+            lambda: anyio.run(theater.spawn, Counter()),
         ]
         for use in uses:
             with pytest.raises(SetupError, match=r"anyio\.from_thread\.run"):
@@ -442,10 +442,10 @@ async def test_whoever_waits_when_the_theater_closes_for_good_is_told() -> None:
         async with Theater(closing=2) as theater:
             counter = await theater.spawn(Counter(), name="counter", mailbox=1)
             waits: list[Callable[[], Any]] = [
-                partial(counter.ask, Counter.rest, 3600),  # at hand
-                partial(counter.ask, Counter.add, 1),  # queued
-                partial(counter.ask, Counter.add, 2),  # waits for room
-                partial(counter.tell, Counter.add, 3),
+                lambda: counter.ask(Counter.rest, 3600),  # at hand
+                lambda: counter.ask(Counter.add, 1),  # queued
+                lambda: counter.ask(Counter.add, 2),  # waits for room
+                lambda: counter.tell(Counter.add, 3),
                 theater.settled,
             ]
             for what in waits:
@@ -469,7 +469,7 @@ async def test_whoever_waits_for_a_start_or_an_end_when_the_theater_closes_is_to
                 counter = await theater.spawn(Counter())
                 await counter.tell(Counter.rest, 3600)
                 tasks.start_soon(tell_of_closing, counter.stop, told)
-                tasks.start_soon(tell_of_closing, partial(theater.spawn, Slow()), told)
+                tasks.start_soon(tell_of_closing, lambda: theater.spawn(Slow()), told)
                 await anyio.wait_all_tasks_blocked()
                 raise ZeroDivisionError
 
