@@ -318,6 +318,19 @@ async def test_a_blob_that_does_not_fit_is_refused_and_others_go_on(tmp_path: Pa
     assert len(list((tmp_path / "theater" / "tmp").iterdir())) == 0
 
 
+async def test_where_there_is_no_ample_room_just_enough_is_taken(tmp_path: Path) -> None:
+    disk = FailingDisk()
+    journal = DiskJournal(tmp_path / "theater", calls=disk.calls)
+    await journal.open()
+    disk.fail_next("allocate", error=errno.ENOSPC)
+
+    digest = Scribe(journal).keep(bytes(150_000))
+
+    await committed(journal)
+    assert journal.read(digest) == bytes(150_000)
+    await journal.close()
+
+
 async def test_a_stream_that_does_not_fit_leaves_nothing_behind(tmp_path: Path) -> None:
     disk = FailingDisk()
     journal = DiskJournal(tmp_path / "theater", calls=disk.calls)

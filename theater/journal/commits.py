@@ -39,6 +39,7 @@ class Commits:
         on_room: Callable[[], None],
     ) -> None:
         """Go on where a folder was opened."""
+        self.frontier = opened.frontier  # over all that was appended
         self.forming = Pending(opened.place, frontier=opened.frontier)
         self.is_busy = False  # a flush is scheduled, or a batch is at the disk
         self.committed = opened.frontier.size
@@ -48,7 +49,6 @@ class Commits:
         self.has_ended = False  # failed, or closed
         self.full = False
         self._log = log
-        self._frontier = opened.frontier
         self._written_at = opened.frontier.size  # events when the frontier was last written
         self._origin = opened.index.origin
         self._key = opened.key
@@ -72,10 +72,8 @@ class Commits:
     def seal(self) -> None:
         """End the forming batch with a signed checkpoint, and begin the next."""
         batch = self.forming
-        for leaf in batch.leaves:
-            self._frontier.append(leaf)
-        size = self._frontier.size
-        batch.seal(Checkpoint(self._origin, size, self._frontier.root()).sign(self._key), size)
+        size = self.frontier.size
+        batch.seal(Checkpoint(self._origin, size, self.frontier.root()).sign(self._key), size)
         self._waiting += batch.weight
         self._flying.append(batch)
         if len(self._flying) == 1:
@@ -138,10 +136,10 @@ class Commits:
         return (*self._flying, forming)
 
     def _next(self, place: Place) -> Pending:
-        is_due = place.offset == 0 or self._frontier.size - self._written_at >= _FRONTIER_EVERY
+        is_due = place.offset == 0 or self.frontier.size - self._written_at >= _FRONTIER_EVERY
         if is_due:
-            self._written_at = self._frontier.size
-        return Pending(place, frontier=self._frontier if is_due else None)
+            self._written_at = self.frontier.size
+        return Pending(place, frontier=self.frontier if is_due else None)
 
     def _flush(self) -> None:
         if self._flying or self.failed is not None:

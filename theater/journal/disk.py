@@ -82,8 +82,7 @@ class DiskJournal:
     async def close(self) -> None:
         if not self._is_open:
             return
-        flushed = self.flushed()
-        if flushed is not None:
+        while self.failed is None and (flushed := self.flushed()) is not None:
             await until_done(flushed)
             flushed.exception()  # was told to all who waited; here it only ends the journal
         self._is_open = False
@@ -131,7 +130,7 @@ class DiskJournal:
         positions.append(batch.base + len(buffer))
         head = pack_head(len(data), EVENT)
         buffer += pack_check(crc32(data, crc32(head))) + head + data
-        batch.leaves.append(leaf)
+        commits.frontier.append(leaf)
         self._newest = data
         self.size += 1
         if len(buffer) + batch.file_bytes >= BATCH_BYTES:

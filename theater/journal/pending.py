@@ -25,7 +25,6 @@ class Pending:
         "buffer",
         "file_bytes",
         "files",
-        "leaves",
         "note",
         "segment",
         "size",
@@ -38,7 +37,6 @@ class Pending:
         self.segment, self.start = place
         self.base = (place.segment << SEGMENT_SHIFT) + place.offset  # position of the buffer's first byte
         self.buffer = bytearray()
-        self.leaves: list[bytes] = []
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Draft, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0

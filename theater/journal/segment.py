@@ -48,15 +48,16 @@ class Segment:
         if self._filled - self.end >= ahead // 2:
             return
         start = max(self._filled, self.end)
-        zeros = bytes((self.end + ahead + _PAGE - 1) // _PAGE * _PAGE - start)
+        zeros = memoryview(bytes((self.end + ahead + _PAGE - 1) // _PAGE * _PAGE - start))
         try:
-            write_all(self._calls, self._descriptor, zeros, start)
-            self._calls.sync(self._descriptor)
+            while zeros:
+                written = self._calls.write(self._descriptor, zeros, start)
+                self._filled = start = start + written
+                zeros = zeros[written:]
         except OSError as error:
             if not is_full(error):
                 raise
-        else:
-            self._filled = start + len(zeros)
+        self._calls.sync(self._descriptor)
 
     def reserve(self, end: int) -> None:
         """See to it that the log can be written up to `end`, and events behind it.
@@ -65,10 +66,17 @@ class Segment:
             OSError: the disk has no room for it.
         """
         room = max(self._filled, self._reserved)
-        if end + EVENTS_ROOM > room:
-            more = max(end + EVENTS_ROOM - room, LEAST_AHEAD)
-            self._calls.allocate(self._descriptor, room, more)
-            self._reserved = room + more
+        need = end + EVENTS_ROOM - room
+        if need > 0:
+            ample = max(need, min(room, MOST_AHEAD))
+            try:
+                self._calls.allocate(self._descriptor, room, ample)
+            except OSError:
+                if need == ample:
+                    raise
+                ample = need
+                self._calls.allocate(self._descriptor, room, need)
+            self._reserved = room + ample
 
     def finish(self) -> None:
         """Drop the zeros behind the log."""
