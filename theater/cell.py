@@ -280,13 +280,13 @@ class Cell(Mailbox):
         self.current = envelope
         try:
             answer = await envelope.plan.call(self.actor, *envelope.args, **envelope.kwargs)
-            assert self.keeper is not None
-            changed = self.keeper.changed(self.actor)
             reply = envelope.reply
             if reply is None:
                 arrived = plain = None
             else:
                 arrived, plain = envelope.plan.carry_answer(answer, self.world)
+            assert self.keeper is not None
+            changed = self.keeper.changed(self.actor)  # last: from here on the message has succeeded
         except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
             await life.handler_raised(self, envelope, error)
             return

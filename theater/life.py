@@ -116,21 +116,29 @@ async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
         _uncancel(cell)
     told = {"class": type(error).__name__, "text": text_of(error)}
     settling.conclude(cell, envelope, {"error": told, "failed": True})
-    what = f"{cell.class_name} {cell.name!r} failed in {envelope.plan.name}"
-    logger.error("%s", what, exc_info=error)
-    failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
-    failure.__cause__ = error
+    failure = _report(cell, envelope.plan.name, error)
     settling.give_error(cell, envelope, failure)
-    cell.theater.failures += 1
-    cell.record("actor/failed", {"error": told, "handler": envelope.plan.name})
     if cell.is_ending:
         return
-    supervisor.tell_of_failure(cell, failure, told)
     if cell.started is not None and not cell.started.done():
         cell.started.set_exception(failure)
         signals.end_soon(cell, Reason.FAILED)
         return
     await _start_again(cell)
+
+
+def _report(cell: Cell, where: str, error: BaseException) -> ActorFailedError:
+    """Tell the log, the record and the supervisor of a failure; the error is for whoever asked."""
+    told = {"class": type(error).__name__, "text": text_of(error)}
+    what = f"{cell.class_name} {cell.name!r} failed in {where}"
+    logger.error("%s", what, exc_info=error)
+    failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
+    failure.__cause__ = error
+    cell.theater.failures += 1
+    cell.record("actor/failed", {"error": told, "handler": where})
+    if not cell.is_ending:
+        supervisor.tell_of_failure(cell, failure, told)
+    return failure
 
 
 async def _start_again(cell: Cell) -> None:
@@ -154,10 +162,8 @@ async def _start_again(cell: Cell) -> None:
         cell.stale = False
         try:
             load(cell, state)
-        except Exception as error:  # on_load is the user's code: its failure is the actor's
-            logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
-            told = {"class": type(error).__name__, "text": text_of(error)}
-            cell.record("actor/failed", {"error": told, "handler": "on_load"})
+        except Exception as error:  # noqa: BLE001  # on_load is user code: its failure is the actor's
+            _report(cell, "on_load", error)
             continue
         first = signals.hook_envelope(cell, "on_start")
         if first is not None:
