@@ -146,7 +146,7 @@ class Context:
 
         Raises:
             EffectFailedError: it raised something that `@effect(raises=...)` does not declare.
-            TypeError: an argument or the result cannot be packed.
+            TypeError: an argument cannot be packed, or it is no function. (A result that cannot is an `EffectFailedError`.)
         """
         return await effects.run(self._cell, function, args, kwargs)
 

@@ -61,11 +61,14 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     inner = function
     while isinstance(inner, partial):
         inner = inner.func
+    name = getattr(inner, "__qualname__", None)
+    if name is None:
+        raise TypeError(f"an effect is a function, whose name the record can hold, not {inner!r}")
     options: EffectOptions = getattr(inner, _MARK, EffectOptions())
     plan = _plan(function, inner, options)
     args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, cell.theater.world)
     cell.asked()
-    body: dict[str, Any] = {"args": plain_args, "effect": f"{inner.__module__}:{inner.__qualname__}"}
+    body: dict[str, Any] = {"args": plain_args, "effect": f"{inner.__module__ or 'builtins'}:{name}"}
     if plain_kwargs:
         body["kwargs"] = plain_kwargs
     seq = cell.record("effect/begun", body)
@@ -82,13 +85,23 @@ def _plan(function: Any, inner: Any, options: EffectOptions) -> HandlerPlan:
         hints = {}
     parameters = [
         Parameter(one.name, one.kind, _shape(hints.get(one.name, Any)), one.default is one.empty)
-        for one in inspect.signature(function).parameters.values()
+        for one in _signature(function).parameters.values()
     ]
     name = inner.__qualname__
     answer = _shape(hints.get("return", Any))
     return HandlerPlan(
         name, function, label=name, parameters=parameters, answer=answer, raises=options.raises
     )
+
+
+def _signature(function: Any) -> inspect.Signature:
+    try:
+        return inspect.signature(function)
+    except ValueError:  # a function written in C that does not say
+        return inspect.signature(_anything)
+
+
+def _anything(*args: Any, **kwargs: Any) -> None: ...
 
 
 def _shape(annotation: object) -> Shape:

@@ -52,6 +52,8 @@ async def _lives(cell: Cell) -> None:
         raise Cancelled
     cell.state = "running"
     await cell.drain()
+    if cell.killed:
+        raise Cancelled
     await end(cell, cell.reason)
 
 

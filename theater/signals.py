@@ -69,9 +69,11 @@ def kill(cell: Cell) -> None:
     """Cancel what the actor does, again and again until it lets go."""
     if cell.has_ended or cell.task is None or cell.task.done():
         return
+    if cell.reason is Reason.KILLED:  # it has let go, and waits for its children
+        return
     if cell.killed:
         logger.warning("%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name)
-    cell.killed = True
+    cell.killed = cell.is_ending = True  # ending: should its handler return all the same, it is the last
     cell.is_open = False
     if cell.waiter is not None:
         cell.waiter = None
