@@ -41,6 +41,6 @@ class Breath:
             self._is_set = False
             return
         worked, passed = time.thread_time() - self._worked, time.perf_counter() - self._at
-        if worked > passed / 2:  # else the loop waits, and the writer has the interpreter anyway
+        if worked > passed / 4:  # else the loop waits, and the writer has the interpreter anyway
             time.sleep(_MOMENT)
         self._look_again()
