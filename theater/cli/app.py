@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 import click
 
-from theater.cli.endings import CODES, end, told
+from theater.cli.endings import CODES, end
 from theater.cli.options import shared
 
 VERBS = {
@@ -65,14 +65,13 @@ def _run(group: click.Group, name: str, args: list[str], options: Mapping[str, A
         sys.stdout.flush()
     except click.exceptions.Exit as error:
         return error.exit_code
-    except BaseException as error:  # here the process ends, whatever it was
-        if "--debug" in args and told(error):
-            raise
-        return end(error)
+    except BaseException as error:  # noqa: BLE001  # here the process ends, whatever it was
+        return end(error, debug="--debug" in args)
     return 0
 
 
 @click.command(
+    "theater",
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=_EPILOG,

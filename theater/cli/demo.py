@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterable
 from pathlib import Path
 
+import anyio
 import click
 from rich.console import Console, RenderableType
 
@@ -64,8 +65,8 @@ def library(
     tallies: list[reading.Tally] = []
     bars = playbill.Bars(console, hidden=as_json)
 
-    async def main() -> None:
-        with bars.progress:
+    async def main(until: anyio.CancelScope) -> None:
+        with until, bars.progress:
             async with Theater(settings.home) as theater:
                 names = ask or _NAMES
                 run = reading.run(theater, root, files, shards=shards, names=names, audience=bars)
@@ -102,8 +103,8 @@ def ledger_(settings: Settings, *, transfers: int, accounts: int, as_json: bool)
     names: list[str] = []
     orders = ledger.orders(transfers, accounts=accounts, opening=_OPENING, seed=_SEED)
 
-    async def main() -> None:
-        with bars.progress:
+    async def main(until: anyio.CancelScope) -> None:
+        with until, bars.progress:
             async with Theater(settings.home) as theater:
                 bars.part("Trading", transfers)
                 bank = ledger.Bank(size=accounts, counters=8, opening=_OPENING)

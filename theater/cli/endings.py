@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 
 import click
 
@@ -17,7 +18,6 @@ from theater import (
     HistoryCutError,
     JournalError,
     MissingError,
-    SetupError,
     StoreNotFoundError,
     TheaterError,
 )
@@ -38,6 +38,20 @@ CODES = {
     TERMINATED: "ended by SIGTERM",
 }
 
+HINT = "--debug shows the traceback"
+
+
+class Ended(Exception):  # noqa: N818  # no error: the command is over
+    """End the command quietly with this code; all there was to say was said."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+_NO_ARGUMENTS: tuple[type[Exception], ...] = (
+    getattr(click.exceptions, "NoArgsIsHelpError", click.exceptions.Exit),
+)  # click 8.1 prints help by itself
 _HINTS: dict[type[BaseException], str] = {
     ActorNotFoundError: "`theater ps` lists the actors",
     ContentNotFoundError: "`theater store ls ACTOR` lists what a store holds",
@@ -45,10 +59,8 @@ _HINTS: dict[type[BaseException], str] = {
     HistoryCutError: "`theater log ACTOR` prints the events that are there",
     FolderInUseError: "end that process first; ps, log, show, verify and prove work beside it",
     FolderError: "name a theater's folder by --home or $THEATER_HOME",
-    ForgedError: "do not trust it; `theater verify` says what is wrong",
-    ActorFailedError: "--debug shows the traceback",
-    SetupError: "",
-    TheaterError: "",
+    ForgedError: "do not trust it",
+    ActorFailedError: HINT,
 }
 _CLASSES: dict[type[BaseException], int] = {
     KeyboardInterrupt: INTERRUPTED,
@@ -65,23 +77,19 @@ _CLASSES: dict[type[BaseException], int] = {
 }
 
 
-class Ended(Exception):  # noqa: N818  # no error: the command is over
-    """End the command quietly with this code; all there was to say was said."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(code)
-        self.code = code
-
-
-def end(error: BaseException) -> int:
+def end(error: BaseException, *, debug: bool) -> int:
     """Say in one line what went wrong and what to do, unless nobody wants to know; returns the exit code."""
-    error = _single(error)
     code = code_of(error)
-    if code == PIPE:
+    if isinstance(error, _NO_ARGUMENTS):
+        click.echo(str(error))  # the help: it tells what to type
+    elif code == PIPE:
         _let_go()
     elif told(error):
+        if debug:
+            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        error = _single(error)
         line = f"theater: {_text(error)}"
-        click.echo(line if code != FAULT else f"{line} (--debug shows the traceback)", err=True)
+        click.echo(line if code != FAULT else f"{line}; {HINT}", err=True)
     return code
 
 
@@ -110,7 +118,7 @@ def _text(error: BaseException) -> str:
         return _in_line(error.format_message())
     hint = next((hint for kind, hint in _HINTS.items() if isinstance(error, kind)), "")
     name = "" if isinstance(error, (TheaterError, OSError)) else f"{type(error).__name__}: "
-    return name + _in_line(str(error)) + (f": {hint}" if hint else "")
+    return name + _in_line(str(error)) + (f"; {hint}" if hint else "")
 
 
 def _in_line(text: str) -> str:

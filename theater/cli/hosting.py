@@ -4,44 +4,47 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 import click
 from anyio.abc import TaskStatus
 
-from theater.cli.endings import Ended
+from theater.cli.endings import HINT, Ended
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def perform(
-    main: Callable[[], Awaitable[None]], *, debug: bool, until: anyio.CancelScope | None = None
-) -> None:
-    """Run `main`; Ctrl-C and SIGTERM cancel it, or only the scope `until` in it, and end the command then.
+def perform(main: Callable[[anyio.CancelScope], Awaitable[None]], *, debug: bool) -> None:
+    """Run `main` with a scope that it enters where it likes: Ctrl-C and SIGTERM cancel that scope.
 
     Raises:
         Ended: a signal came; with its conventional code.
     """
     came: list[signal.Signals] = []
-
-    async def watch(scope: anyio.CancelScope, *, task_status: TaskStatus[None]) -> None:
-        with anyio.open_signal_receiver(*SIGNALS) as signals:
-            task_status.started()
-            async for each in signals:
-                came.append(each)
-                scope.cancel()
-
-    async def run() -> None:
-        async with anyio.create_task_group() as group:
-            await group.start(watch, until or group.cancel_scope)
-            await main()
-            group.cancel_scope.cancel()
-
-    _listen(debug=debug)
-    anyio.run(run)
+    with _listening(debug=debug):
+        anyio.run(_perform, main, came)
     if came:
         raise Ended(128 + came[0])
+
+
+async def _perform(main: Callable[[anyio.CancelScope], Awaitable[None]], came: list[signal.Signals]) -> None:
+    until = anyio.CancelScope()
+    async with anyio.create_task_group() as group:
+        await group.start(_watch, until, came)
+        await main(until)
+        group.cancel_scope.cancel()
+
+
+async def _watch(
+    until: anyio.CancelScope, came: list[signal.Signals], *, task_status: TaskStatus[None]
+) -> None:
+    with anyio.open_signal_receiver(*SIGNALS) as signals:
+        task_status.started()
+        async for each in signals:
+            came.append(each)
+            until.cancel()
 
 
 class _Teller(logging.Handler):
@@ -53,14 +56,18 @@ class _Teller(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        why = f": {type(error).__name__}: {error}" if error is not None else ""
+        why = f": {type(error).__name__}: {error}; {HINT}" if error is not None else ""
         text = self.format(record) if self._debug else " ".join(f"{record.getMessage()}{why}".split())
         click.echo(f"theater: {text}", err=True)
 
 
-def _listen(*, debug: bool) -> None:
-    logger = logging.getLogger("theater")
-    for handler in [handler for handler in logger.handlers if isinstance(handler, _Teller)]:
-        logger.removeHandler(handler)
-    logger.addHandler(_Teller(debug=debug))
-    logger.propagate = False
+@contextmanager
+def _listening(*, debug: bool) -> Iterator[None]:
+    logger, teller = logging.getLogger("theater"), _Teller(debug=debug)
+    logger.addHandler(teller)
+    logger.propagate, before = False, logger.propagate
+    try:
+        yield
+    finally:
+        logger.propagate = before
+        logger.removeHandler(teller)

@@ -10,7 +10,7 @@ import anyio
 import anyio.to_thread
 import click
 
-from theater import Actor, ActorRef, Event, FolderError, Theater
+from theater import Actor, ActorFailedError, ActorRef, Event, FolderError, Theater
 from theater.cli.endings import FAILED, Ended
 from theater.cli.hosting import perform
 from theater.cli.lines import News, line_of
@@ -33,16 +33,20 @@ def command(settings: Settings, actor: str, *, as_json: bool) -> None:
     """
     found = _actor(actor)
     show = _Show(settings.home, as_json=as_json)
-    until = anyio.CancelScope()
 
-    async def main() -> None:
+    async def main(until: anyio.CancelScope) -> None:
         async with Theater(settings.home) as theater:
-            ref = await theater.spawn(found, name=type(found).__name__.lower(), resume=True)
+            try:
+                ref = await theater.spawn(found, name=type(found).__name__.lower(), resume=True)
+            except ActorFailedError as error:
+                raise Ended(FAILED) from error  # the runtime has said why
             with until:
                 await _watch(theater, ref, show)
-        show.now()
 
-    perform(main, debug=settings.debug, until=until)
+    try:
+        perform(main, debug=settings.debug)
+    finally:
+        show.now()
     if show.reason == "failed":
         raise Ended(FAILED)
 

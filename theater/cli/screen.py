@@ -9,6 +9,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+_WIDE = 10_000  # characters
+
 
 class Screen(Console):
     """Rich's console; when whoever reads it goes away, that is an error like any other."""
@@ -18,8 +20,11 @@ class Screen(Console):
 
 
 def screen() -> Console:
-    """Standard output; colours only on a terminal."""
-    return Screen(highlight=False, soft_wrap=True)
+    """Standard output; colours only on a terminal, and no line is broken for `grep`."""
+    made = Screen(highlight=False, soft_wrap=True)
+    if not made.is_terminal:
+        made.width = _WIDE
+    return made
 
 
 def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:

@@ -11,7 +11,7 @@ from rich.text import Text
 from theater import ContentRef, Event, MissingError
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
-from theater.cli.screen import document, screen, table
+from theater.cli.screen import document, screen
 from theater.cli.values import brief, event_json, moment, size_of
 from theater.codec import Outlined
 
@@ -34,11 +34,12 @@ def command(settings: Settings, event: str, *, as_json: bool) -> None:
     if as_json:
         document(event_json(found, name, look.full(found)))
         return
-    shown = table("", "")
-    shown.show_header = False
-    for key, value in _rows(look, found, name):
-        shown.add_row(Text(key, "dim"), Text(value))
-    screen().print(shown)
+    rows = list(_rows(look, found, name))
+    width = max(len(key) for key, _ in rows) + 2
+    console = screen()
+    for key, value in rows:
+        indented = value.replace("\n", "\n" + " " * width)
+        console.print(Text.assemble((key.ljust(width), "dim"), indented))
 
 
 def _rows(look: Look, event: Event, name: str) -> Iterator[tuple[str, str]]:
@@ -72,4 +73,4 @@ def _excerpt(look: Look, ref: ContentRef) -> str:
     except MissingError:
         return "(this content is not in the folder)"
     text = start.decode(errors="replace")
-    return text if text.isprintable() or "\n" in text else brief(start, look.names)
+    return text.rstrip() if text.isprintable() or "\n" in text else brief(start, look.names)

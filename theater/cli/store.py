@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import anyio
 import click
 
 from theater import ContentNotFoundError, ContentRef, MalformedError, StoreNotFoundError, Theater
@@ -97,10 +98,11 @@ def put(settings: Settings, file: Path, *, label: str | None, as_json: bool) -> 
     refs: list[ContentRef] = []
     path = str(file.absolute())
 
-    async def keep() -> None:
-        async with Theater(settings.home) as theater:
-            shelf = await theater.spawn(Shelf(), name=NAME, resume=True)
-            refs.append(await shelf.ask(Shelf.keep, path, label or file.name))
+    async def keep(until: anyio.CancelScope) -> None:
+        with until:
+            async with Theater(settings.home) as theater:
+                shelf = await theater.spawn(Shelf(), name=NAME, resume=True)
+                refs.append(await shelf.ask(Shelf.keep, path, label or file.name))
 
     perform(keep, debug=settings.debug)
     if as_json:

@@ -9,6 +9,7 @@ from theater import Event
 from theater.cli.values import brief
 
 Names = Mapping[bytes, str]
+_BILLION = 1_000_000_000
 
 
 def tell(event: Event, names: Names) -> str:
@@ -72,6 +73,10 @@ def _answered(body: Mapping[str, Any], names: Names) -> str:
     return f"of @{body.get('message')}{_outcome(body, names)}{_sender(body, names)}"
 
 
+def _opened(body: Mapping[str, Any], _: Names) -> str:
+    return f"{body.get('origin')} by Theater {body.get('version')}"
+
+
 def _spawned(body: Mapping[str, Any], names: Names) -> str:
     if "child" in body:
         return f"child {body.get('name')} ({body.get('class')})"
@@ -104,6 +109,15 @@ def _of_store(body: Mapping[str, Any], names: Names) -> str:
     return " ".join(parts) + _outcome(body, names)
 
 
+def _timer(body: Mapping[str, Any], names: Names) -> str:
+    often = "every" if body.get("every") else "after"
+    return f"{_call(body, names)} {often} {body.get('delay', 0) / _BILLION:g} s"
+
+
+def _of_timer(body: Mapping[str, Any], _: Names) -> str:
+    return f"of @{body.get('timer')}"
+
+
 def _log(body: Mapping[str, Any], names: Names) -> str:
     fields = body.get("fields") or {}
     return " ".join([str(body.get("text")), *(f"{key}={brief(item, names)}" for key, item in fields.items())])
@@ -122,5 +136,9 @@ _TELLERS: dict[str, Callable[[Mapping[str, Any], Names], str]] = {
     "message/answered": _answered,
     "effect/begun": _begun,
     "effect/ended": _ended,
+    "timer/set": _timer,
+    "timer/fired": _of_timer,
+    "timer/cancelled": _of_timer,
     "log": _log,
+    "theater/opened": _opened,
 }

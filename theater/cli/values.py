@@ -101,8 +101,14 @@ def _text(value: str, _: Names, room: int) -> str:
     return repr(value[:room])
 
 
-def _bytes(value: bytes, _: Names, room: int) -> str:
-    return repr(value) if len(value) <= room else f"{value[: room // 4]!r}… {size_of(len(value))}"
+def _bytes(value: bytes, names: Names, room: int) -> str:
+    """Text where it is text, else hex digits; an actor's id by its name."""
+    if value in names:
+        return f"<{names[value]}>"
+    is_text = value[:room].isascii() and value[:room].decode().isprintable()
+    start = value[: room // 4] if len(value) > room else value
+    shown = repr(start) if is_text else f"0x{start.hex()}"
+    return shown if start == value else f"{shown}… {size_of(len(value))}"
 
 
 def _list(value: list[Any], names: Names, room: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from theater import History
+from theater import ChainView, Event, History
 
 
 @dataclass
@@ -42,33 +42,35 @@ def audit(history: History, bank: str) -> Audit:
     entries: list[_Entry] = []
     for actor in history.actors():
         if actor.name.startswith(f"{bank}/account-"):
-            entries += _account(history, actor.name, found)
+            entries += _account(actor.name, history.chain(actor.id), found)
     _match(sorted(entries, key=lambda entry: (entry.teller, entry.seq)), found)
     return found
 
 
-def _account(history: History, name: str, found: Audit) -> list[_Entry]:
+def _account(name: str, chain: ChainView, found: Audit) -> list[_Entry]:
     """Follow one account: after each message it must hold what its entries so far add up to."""
+    balance = int(chain[0].body["state"]["balance"])
+    found.lowest = min(found.lowest, balance) if found.accounts else balance
+    found.accounts += 1
+    found.opened += balance
     entries = []
-    balance: int | None = None
-    for event in history.chain(name):
-        body = event.body
-        if event.kind == "actor/spawned":
-            balance = body["state"]["balance"]
-            found.accounts += 1
-            found.opened += balance
-            found.lowest = balance if found.accounts == 1 else min(found.lowest, balance)
-        elif event.kind == "message/handled" and "error" in body:
+    for event in chain:
+        if event.kind == "message/handled" and "error" in event.body:
             found.refused += 1
-        elif event.kind == "message/handled" and body["handler"] in ("deposit", "withdraw"):
-            amount = body["args"][0] if body["handler"] == "deposit" else -body["args"][0]
-            balance = (balance or 0) + amount
+        elif event.kind == "message/handled":
+            entries.append(_entry(event))
+            balance += entries[-1].amount
             found.lowest = min(found.lowest, balance)
-            entries.append(_Entry(body["from"][0], body["from"][1], amount))
-            if body["state"]["balance"] != balance or body["answer"] != balance or balance < 0:
-                found.faults.append(f"{name}@{event.seq} holds {body['state']['balance']}, not {balance}")
-    found.closed += balance or 0
+            if event.body["state"]["balance"] != balance or balance < 0:
+                found.faults.append(f"{name}@{event.seq}: {event.body['state']['balance']}, not {balance}")
+    found.closed += balance
     return entries
+
+
+def _entry(event: Event) -> _Entry:
+    body = event.body
+    teller, seq, _ = body["from"]
+    return _Entry(teller, seq, body["args"][0] if body["handler"] == "deposit" else -body["args"][0])
 
 
 def _match(entries: list[_Entry], found: Audit) -> None:
