@@ -297,6 +297,27 @@ async def test_a_failure_with_any_text_at_all_is_just_a_failure(theater: Theater
     assert await odd.ask(Odd.ping) == "pong"
 
 
+async def test_a_declared_exception_does_not_excuse_a_state_that_cannot_be_kept(theater: Theater) -> None:
+    class Messy(Actor):
+        thing: Any = None
+
+        @handler(raises=(KeyError,))
+        async def mess(self) -> None:
+            self.thing = object()
+            raise KeyError
+
+        @handler
+        async def read(self) -> Any:
+            return self.thing
+
+    messy = await theater.spawn(Messy())
+
+    with pytest.raises(ActorFailedError, match=r"TypeError: .*thing"):
+        await messy.ask(Messy.mess)
+
+    assert await messy.ask(Messy.read) is None
+
+
 async def test_an_exception_that_cannot_even_say_its_text_is_just_a_failure(theater: Theater) -> None:
     account = await theater.spawn(Account(balance=5))
 

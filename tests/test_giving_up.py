@@ -358,6 +358,65 @@ async def test_the_record_says_that_a_question_was_withdrawn_and_which(theater: 
     assert triple(sent) not in [event.body["from"] for event in told(theater, worker, "message/handled")]
 
 
+SENDING: list[asyncio.Task[None]] = []
+
+
+class Cancelled(Actor):
+    """Sends from a task that somebody cancels."""
+
+    @handler
+    async def send(self, how: str, worker: ActorRef[Any]) -> str:
+        SENDING[:] = [
+            asyncio.get_running_loop().create_task(getattr(worker, how)(Worker.work, "cancelled", 0))
+        ]
+        try:
+            await SENDING[0]
+        except asyncio.CancelledError:
+            return "cancelled"
+        return "sent"
+
+
+class Meddler(Worker):
+    @handler
+    async def meddle(self, seconds: float) -> None:
+        SENDING[0].cancel()  # this message has just left its place to the one that is cancelled
+        if seconds:
+            await anyio.sleep(seconds)
+
+
+async def meddled(
+    theater: Theater, how: str, *, seconds: float
+) -> tuple[ActorRef[Meddler], ActorRef[Cancelled]]:
+    """A sender that is cancelled in the moment in which its message gets room."""
+    worker, sender = await theater.spawn(Meddler(), mailbox=1), await theater.spawn(Cancelled())
+    await worker.tell(Worker.work, "first", 60)
+    await anyio.wait_all_tasks_blocked()
+    await worker.tell(Meddler.meddle, seconds)
+    assert await sender.ask(Cancelled.send, how, worker) == "cancelled"
+    return worker, sender
+
+
+@pytest.mark.parametrize("how", ["tell", "ask"])
+async def test_one_that_is_cancelled_in_the_moment_in_which_it_gets_room_takes_its_message_back(
+    theater: Theater, how: str
+) -> None:
+    worker, sender = await meddled(theater, how, seconds=1)
+
+    assert await worker.ask(Worker.report) == ["first"]
+    sent = only(theater, sender, "message/sent")
+    assert only(theater, sender, "message/withdrawn").body == {"message": sent.seq}
+
+
+@pytest.mark.parametrize(("how", "withdrawn"), [("tell", 0), ("ask", 1)])
+async def test_what_was_begun_in_that_moment_stands_and_only_an_asker_has_something_to_give_up(
+    theater: Theater, how: str, withdrawn: int
+) -> None:
+    worker, sender = await meddled(theater, how, seconds=0)
+
+    assert await worker.ask(Worker.report) == ["first", "cancelled"]
+    assert len(told(theater, sender, "message/withdrawn")) == withdrawn
+
+
 @pytest.mark.virtual_clock(seeds=10)
 async def test_in_any_order_of_events_an_asker_that_gave_up_is_rid_of_its_question(theater: Theater) -> None:
     worker, first, second = (

@@ -1,4 +1,4 @@
-"""Message events: one for a simple message, intent before outcome for the rest, chains that name each other."""
+"""Message events: one for a simple message, intent before outcome for the rest; chains name each other."""
 
 from __future__ import annotations
 

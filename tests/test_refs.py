@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import Callable
+from copy import copy, deepcopy
 from typing import Any, Protocol
 
 import anyio
@@ -14,6 +16,11 @@ import pytest
 
 from theater import Actor, ActorRef, Theater, handler
 from theater.errors import ActorFailedError, NotRunningError, SetupError
+
+
+@dataclasses.dataclass
+class Parcel:
+    to: ActorRef[Any]
 
 
 class Adds(Protocol):
@@ -226,6 +233,14 @@ async def test_an_actor_may_ask_an_actor_of_another_theater_as_the_world_outside
         assert [event.body.get("from") for event in elsewhere.chain(foreign)][1:] == [None, None, None]
 
 
+async def test_a_copy_of_a_ref_is_that_ref(theater: Theater) -> None:
+    counter = await theater.spawn(Counter())
+
+    assert deepcopy({"refs": [counter]}) == {"refs": [counter]}
+    assert copy(counter) == counter
+    assert dataclasses.asdict(Parcel(to=counter)) == {"to": counter}
+
+
 # -- where it may be used --------------------------------------------------------------------------------
 
 
@@ -323,6 +338,22 @@ async def test_stop_and_kill_return_when_the_actor_has_ended_also_a_second_time(
 
     assert "ended" in repr(stopped)
     assert "ended" in repr(killed)
+
+
+@pytest.mark.virtual_clock(seeds=20)
+async def test_whatever_comes_first_an_actor_that_just_began_ends(theater: Theater) -> None:
+    async def spawn_and_end() -> None:
+        counter = await theater.spawn(Counter())
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(counter.stop)
+            tasks.start_soon(counter.kill)
+
+    with anyio.fail_after(60):
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(spawn_and_end)
+
+    assert theater.statistics().actors == 0
 
 
 async def test_any_number_may_wait_for_one_end(theater: Theater) -> None:

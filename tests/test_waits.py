@@ -10,6 +10,7 @@ from told import meanwhile, only, told
 
 from theater import Actor, ActorRef, Theater, handler
 from theater.errors import ActorFailedError, AskCycleError, MailboxFullError
+from theater.restart import Reason
 
 
 class Node(Actor):
@@ -453,6 +454,52 @@ async def test_a_child_that_asks_its_supervisor_before_it_has_started_is_refused
 
     assert anyio.current_time() == 0
     assert await nodes["a"].ask(Node.raise_family, asks=False) == "a/child"
+
+
+async def test_a_child_that_asks_its_supervisor_while_that_stops_it_is_refused_at_once(
+    theater: Theater,
+) -> None:
+    answers: list[str] = []
+
+    class Child(Actor):
+        above: ActorRef[Any]
+
+        async def on_stop(self, reason: Reason) -> None:
+            try:
+                await self.above.ask("ping")
+            except AskCycleError as error:
+                answers.append(f"{reason.value}: {error}")
+
+    class Parent(Actor):
+        async def on_start(self) -> None:
+            await self.context.spawn(Child(above=self.context.ref), name="child")
+
+        @handler
+        async def ping(self) -> None: ...
+
+        @handler
+        async def fail(self) -> None:
+            raise ValueError
+
+    parent = await theater.spawn(Parent(), name="parent")
+    with pytest.raises(ActorFailedError):
+        await parent.ask(Parent.fail)  # a restart stops the children first
+
+    await parent.ask(Parent.ping)
+    assert answers == ["shutdown: waiting would close a circle: parent/child → parent → parent/child"]
+    assert anyio.current_time() == 0
+
+
+async def test_a_handler_that_waits_for_its_theater_to_settle_is_refused_at_once(theater: Theater) -> None:
+    class Impatient(Actor):
+        @handler
+        async def wait(self) -> None:
+            await theater.settled()
+
+    impatient = await theater.spawn(Impatient())
+
+    with pytest.raises(ActorFailedError, match="SetupError: a handler cannot wait"):
+        await impatient.ask(Impatient.wait)
 
 
 async def test_context_stop_only_asks_and_takes_effect_after_the_message(theater: Theater) -> None:

@@ -50,7 +50,7 @@ async def live(cell: Cell) -> None:
 async def _lives(cell: Cell) -> None:
     if cell.killed:
         raise Cancelled
-    cell.state = "running"
+    cell.state = "running" if cell.is_open else "stopping"
     await cell.drain()
     if cell.killed:
         raise Cancelled

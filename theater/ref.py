@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from theater import sending
 from theater.codec import ActorAddress, Addressed
@@ -120,6 +120,10 @@ class ActorRef(Addressed, Generic[A_co]):
     async def kill(self) -> None:
         """Cancel what the actor does and end it; returns when it has ended."""
         await self._cell.kill_for(sending.sender(self._cell))
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """A name is copied as it is: two copies of a message name the same actor."""
+        return self
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ActorRef) and other._cell is self._cell

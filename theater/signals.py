@@ -47,7 +47,8 @@ def end_soon(cell: Cell, reason: Reason) -> None:
 def close(cell: Cell) -> None:
     """Take no more messages; who waits for room is told."""
     cell.is_open = False
-    cell.state = "stopping"
+    if cell.state != "starting":  # a task that never ran could not end its actor
+        cell.state = "stopping"
     while cell.room:
         future, envelope = cell.room.popleft()
         if not future.done():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from theater import signals
@@ -9,6 +10,7 @@ from theater.codec import ActorAddress
 from theater.errors import ActorFailedError
 from theater.loop import until_done
 from theater.restart import Reason
+from theater.waits import Waiting
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -35,11 +37,15 @@ def tell_of_failure(child: Cell, failure: ActorFailedError, told: dict[str, Any]
 
 async def stop_children(cell: Cell) -> None:
     """Stop all children, the last started first, each within its own time limit, then kill it."""
-    for child in reversed(tuple(cell.children or ())):
-        signals.request_stop(child, Reason.SHUTDOWN)
-        if not await until_done(signals.when_ended(child), within=child.options.stop_within):
-            signals.kill(child)
-            await until_done(signals.when_ended(child))
+    children = tuple(reversed(cell.children or ()))
+    with ExitStack() as waits:
+        for child in children:
+            waits.enter_context(Waiting(cell, child, signals.when_ended(child)))
+        for child in children:
+            signals.request_stop(child, Reason.SHUTDOWN)
+            if not await until_done(signals.when_ended(child), within=child.options.stop_within):
+                signals.kill(child)
+                await until_done(signals.when_ended(child))
 
 
 async def kill_children(cell: Cell) -> None:
