@@ -10,6 +10,12 @@ from theater.testing.virtual import Backend
 pytest_plugins = ["pytester"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--flip-bytes", type=int, default=0, help="flip every bit of a journal of at least this many bytes"
+    )
+
+
 @pytest.fixture
 def anyio_backend() -> Backend:
     return virtual_backend()

@@ -9,7 +9,7 @@ from typing import Any
 from theater.chain import Chain
 from theater.checkpoint import Checkpoint
 from theater.codec import prepare
-from theater.event import Event, Stub, event_bytes
+from theater.event import Event, Stub, event_bytes, event_hash
 from theater.journal.frames import (
     BLOB,
     COMMIT,
@@ -39,7 +39,9 @@ def actor_id(number: int) -> bytes:
 class Handmade:
     """Writes what it is told to, right or wrong."""
 
-    def __init__(self, path: Path, *, key: SigningKey = KEY, origin: str = ORIGIN, opened: bool = True) -> None:
+    def __init__(
+        self, path: Path, *, key: SigningKey = KEY, origin: str = ORIGIN, opened: bool = True
+    ) -> None:
         self.path = path
         self.key = key
         self.origin = origin
@@ -47,6 +49,7 @@ class Handmade:
         self.chains: dict[bytes, Chain] = {}
         self.tree = Frontier()
         self.segment = 1
+        self.segment_bytes = 0  # of the segments before
         self.log = bytearray()
         self.batch = bytearray()
         for name in ("segments", "blobs"):
@@ -55,7 +58,9 @@ class Handmade:
         self.begin()
         if opened:
             self.event(
-                ROOT, "theater/opened", {"format": 1, "key": key.public.data, "origin": origin, "version": "0.1"}
+                ROOT,
+                "theater/opened",
+                {"format": 1, "key": key.public.data, "origin": origin, "version": "0.1"},
             )
 
     def mark(self) -> None:
@@ -72,20 +77,20 @@ class Handmade:
         self.time += 1
         event = chain.append(kind, body, time=self.time)
         self.raw_event(event.data)
-        self.tree.append(event.hash)
         return event
 
     def raw_event(self, data: bytes) -> None:
+        """Bytes that need not be an event's."""
         self.frame(EVENT, data)
+        self.tree.append(event_hash(data))
 
-    def loose_event(
-        self, actor: bytes, seq: int, parent: bytes | None, kind: str, body: dict[str, Any], *, time: int | None = None
-    ) -> Event:
-        """An event that need not follow."""
-        event = Event.read(event_bytes(actor, seq, parent, time or self.time, kind, prepare(body)))
-        self.raw_event(event.data)
-        self.tree.append(event.hash)
-        return event
+    def loose_event(self, actor: bytes, kind: str, body: dict[str, Any], **other: Any) -> Event:
+        """An event of which some parts are not what should follow."""
+        tip = self.chains[actor].tip
+        parts = {"seq": tip.size, "parent": tip.head, "time": self.time, **other}
+        data = event_bytes(actor, parts["seq"], parts["parent"], parts["time"], kind, prepare(body))
+        self.raw_event(data)
+        return Event.read(data)
 
     def removed(self, actor: bytes, kind: str, body: dict[str, Any]) -> Stub:
         """The stub of an event that was removed again."""
@@ -96,7 +101,9 @@ class Handmade:
         self.tree.append(stub.hash)
         return stub
 
-    def spawn(self, actor: bytes, name: str, *, supervisor: bytes = ROOT, state: dict[str, Any] | None = None) -> Event:
+    def spawn(
+        self, actor: bytes, name: str, *, supervisor: bytes = ROOT, state: dict[str, Any] | None = None
+    ) -> Event:
         intent = self.event(supervisor, "actor/spawned", {"child": actor, "class": "app:Actor", "name": name})
         body = {
             "class": "app:Actor",
@@ -126,8 +133,10 @@ class Handmade:
         return Checkpoint(self.origin, self.tree.size, self.tree.root())
 
     def commit(self, *keys: SigningKey, checkpoint: Checkpoint | None = None) -> None:
-        note = (checkpoint or self.checkpoint()).sign(*(keys or (self.key,)))
-        commit = Commit(self.segment, len(self.log), len(self.batch), str(note).encode())
+        self.commit_note(str((checkpoint or self.checkpoint()).sign(*(keys or (self.key,)))))
+
+    def commit_note(self, note: str) -> None:
+        commit = Commit(self.segment, len(self.log), len(self.batch), note.encode())
         self.log += self.batch + frame(COMMIT, commit.payload())
         self.batch.clear()
         self.write()
@@ -140,6 +149,7 @@ class Handmade:
 
     def next_segment(self) -> None:
         self.segment += 1
+        self.segment_bytes += len(self.log)
         self.log.clear()
         self.begin()
 
@@ -154,27 +164,27 @@ def triple(event: Event) -> list[object]:
     return [event.actor, event.seq, event.hash]
 
 
-def small_journal(path: Path) -> Handmade:
-    """About 4 KiB with a bit of everything, closed cleanly."""
+def small_journal(path: Path, *, at_least: int = 0) -> Handmade:
+    """A log of about 3 KiB, or more, with a bit of everything, closed cleanly."""
     journal = Handmade(path)
     counter, teller = actor_id(1), actor_id(2)
     journal.spawn(counter, "counter", state={"total": 0})
     journal.commit()
     journal.spawn(teller, "crew/teller")
     journal.blob(b"a small content")
-    sent = journal.event(
-        teller, "message/sent", {"ask": True, "args": [1], "handler": "add", "to": counter}
-    )
+    asked = {"ask": True, "args": [1], "handler": "add"}
+    sent = journal.event(teller, "message/sent", {**asked, "to": counter})
     handled = journal.event(
-        counter,
-        "message/handled",
-        {"answer": 1, "args": [1], "ask": True, "from": triple(sent), "handler": "add", "state": {"total": 1}},
+        counter, "message/handled", {**asked, "answer": 1, "from": triple(sent), "state": {"total": 1}}
     )
     journal.event(teller, "message/answered", {"answer": 1, "from": triple(handled), "message": sent.seq})
     journal.commit()
     journal.next_segment()
     journal.file(b"a large content")
     journal.event(counter, "log", {"text": "hello"})
+    while len(journal.log) + journal.segment_bytes < at_least:
+        journal.event(counter, "log", {"text": "and so on"})
+        journal.commit()
     journal.event(teller, "actor/stopped", {"reason": "normal"})
     journal.commit()
     journal.close()

@@ -27,7 +27,7 @@ class Checkpoints:
         """Verify under this name and key; `every` signature or the newest; against one `kept` elsewhere."""
         self._origin = origin
         self._every = every
-        self._kept = kept
+        self._kept = kept if kept is not None and kept.size else None  # of nothing, it binds nothing
         self._tree = Frontier()
         self._folder_key = key
         self._handing_over: list[VerifyKey] = []
@@ -123,7 +123,7 @@ class Checkpoints:
         if self.keys and self._folder_key not in self.keys:
             raise SignatureError("format: key", expected=self.keys[-1], found=self._folder_key)
         if self._kept is not None:
-            found = "none of that size" if self.size > self._kept.size else f"{self.size} events"
+            found = "no checkpoint of that size" if self.size > self._kept.size else f"{self.size} events"
             raise ProofError("kept checkpoint", expected=f"{self._kept.size} events", found=found)
 
     def _compare_kept(self) -> None:

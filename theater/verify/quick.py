@@ -45,7 +45,7 @@ def read_quick(data: bytes) -> Row | None:
         return None
     try:
         row = _decode(data)
-    except (msgspec.MsgspecError, RecursionError):
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if row.kind not in KINDS or row.version != VERSION or not 0 <= row.time <= _LATEST:
         return None

@@ -40,7 +40,7 @@ def verify(
 def found_wrong(error: ForgedError | MalformedError, place: str) -> Finding:
     """Say where, what was expected and what was found."""
     if isinstance(error, MalformedError):
-        return Finding(place or "journal", f"a {error.expected}", error.why or "other bytes")
+        return Finding(place or "journal", error.expected, f"other bytes: {error.why}")
     where = f"{error.where} ({place})" if place else error.where
     return Finding(where, _shown(error.expected), _shown(error.found))
 
