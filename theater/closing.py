@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import anyio
+
 from theater import signals
-from theater.errors import NotRunningError
+from theater.errors import NotRunningError, SetupError
 from theater.loop import Cancelled, Task, start, until_done
 from theater.restart import Reason
 from theater.sending import message
@@ -24,11 +26,14 @@ _CANCELLATIONS = 20  # after so many its coroutine is closed under it
 
 async def settled(stage: Stage) -> None:
     """Wait until nobody is at work and everything is committed, both at one moment."""
+    if stage.current_cell() is not None:
+        raise SetupError("a handler cannot wait until its theater has settled: it is itself at work")
     while True:
         while stage.active:
             future = stage.loop.create_future()
             stage.quiet.append(future)
             await future
+            stage.check_open()
         await stage.committed()
         stage.check_open()
         if not stage.active and stage.journal.flushed() is None:
@@ -41,11 +46,12 @@ async def close(stage: Stage, *, within: float) -> None:
         stage.ended = stage.loop.create_future()
         start(stage.loop, _close(stage, within), current=None).add_done_callback(stage.when_closed)
     cancelled: Cancelled | None = None
-    while not stage.ended.done():
-        try:
-            await until_done(stage.ended)
-        except Cancelled as error:
-            cancelled = error
+    with anyio.CancelScope(shield=True):  # a cancelled scope would cancel us in each turn of the loop
+        while not stage.ended.done():
+            try:
+                await until_done(stage.ended)
+            except Cancelled as error:
+                cancelled = error
     if cancelled is not None:
         raise cancelled
     stage.ended.result()

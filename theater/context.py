@@ -146,7 +146,7 @@ class Context:
 
         Raises:
             EffectFailedError: it raised something that `@effect(raises=...)` does not declare.
-            TypeError: an argument cannot be packed, or it is no function. (A result that cannot is an `EffectFailedError`.)
+            TypeError: an argument cannot be packed (a result that cannot is an `EffectFailedError`).
         """
         return await effects.run(self._cell, function, args, kwargs)
 
