@@ -31,7 +31,7 @@ from theater.merkle import InclusionProof, verify_inclusion
 PROOF_LIMIT = 262_144  # bytes; an event is at most 65,535, a path 64 hashes, a note 65,536
 _FIRST_LINE = "c2sp.org/tlog-proof@v1"
 _HEAD = re.compile(
-    rf"{_FIRST_LINE}\nextra ([^\n]+)\nindex (0|[1-9][0-9]{{0,18}})\n((?:[^\n]+\n)*)\n", re.ASCII
+    rf"{re.escape(_FIRST_LINE)}\nextra ([^\n]+)\nindex (0|[1-9][0-9]{{0,18}})\n((?:[^\n]+\n)*)\n", re.ASCII
 )
 
 
