@@ -32,6 +32,7 @@ from theater.cli.app import VERBS
 from theater.cli.endings import CODES, code_of, end
 
 FOREIGN = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a"  # RFC 8032, test 1
+REFERENCE = (Path(__file__).parent.parent / "docs/reference/command-line.md").read_text()
 BIG = 3_000_000  # bytes
 MANY = 200  # messages
 
@@ -485,3 +486,35 @@ def test_an_error_nobody_foresaw_is_named_and_leads_to_its_traceback(
     assert end(ValueError("two\nlines"), debug=False) == 70
 
     assert capsys.readouterr().err == "theater: ValueError: two lines; --debug shows the traceback\n"
+
+
+# -- the reference ---------------------------------------------------------------------------------------
+
+
+def documented(words: tuple[str, ...]) -> click.Command:
+    group: click.Command = main
+    for word in words:
+        assert isinstance(group, click.Group)
+        found = group.get_command(click.Context(main), word)
+        assert found is not None
+        group = found
+    return group
+
+
+@pytest.mark.parametrize("words", list(commands()), ids=" ".join)
+def test_the_reference_names_each_verb_with_all_its_options(words: tuple[str, ...]) -> None:
+    options = [
+        option
+        for parameter in documented(words).params
+        if isinstance(parameter, click.Option) and not parameter.hidden
+        for option in parameter.opts
+    ]
+
+    assert f"`theater {' '.join(words)}" in REFERENCE
+    assert [option for option in options if option not in REFERENCE] == []
+
+
+def test_the_reference_has_the_exit_codes_that_help_has() -> None:
+    assert [
+        line for code, meaning in CODES.items() if (line := f"| {code} | {meaning} |") not in REFERENCE
+    ] == []

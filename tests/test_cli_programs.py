@@ -140,6 +140,7 @@ def test_a_signal_closes_what_runs_and_is_the_exit_code(crew: Path, how: signal.
 
 
 def test_what_was_run_goes_on_where_it_was(crew: Path) -> None:
+    events = []
     for _ in range(2):
         program = Program(crew, "run", "crew:Clock", "--json")
         events = [json.loads(line) for line in program.lines(10)]

@@ -70,6 +70,7 @@ def _run(group: click.Group, name: str, args: list[str], options: Mapping[str, A
     return 0
 
 
+@shared
 @click.command(
     "theater",
     cls=Verbs,
@@ -85,6 +86,5 @@ def _run(group: click.Group, name: str, args: list[str], options: Mapping[str, A
     """,
 )
 @click.version_option(package_name="theater", message="theater %(version)s")
-@shared
 def main() -> None:
     """See `help` above."""

@@ -23,7 +23,7 @@ from theater.cli.verify import plain
 _NAMES = ("select.epoll", "asyncio.TaskGroup", "hashlib.sha256")
 _OPENING = 1_000  # what each account begins with
 _SEED = 7
-_WIDTH = 100  # characters, of the picture
+_WIDTH = 110  # characters, of the picture in the README
 
 
 @click.group()

@@ -10,7 +10,7 @@ from typing import TypeVar
 import click
 
 HOME = ".theater"
-C = TypeVar("C", bound=Callable[..., object])
+C = TypeVar("C", bound=click.Command)
 
 
 @dataclass
@@ -27,40 +27,41 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
         setattr(settings, param.name, value)
 
 
-_HOME = click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="THEATER_HOME",
-    expose_value=False,
-    callback=_keep,
-    help=f"The theater's folder; by default $THEATER_HOME, or {HOME}.",
-)
-_LATER_HOME = click.option(
-    "--home",
-    type=click.Path(file_okay=False, path_type=Path),
-    expose_value=False,
-    callback=_keep,
-    help=f"The theater's folder; by default $THEATER_HOME, or {HOME}.",
-)
-_DEBUG = click.option(
-    "--debug", is_flag=True, expose_value=False, callback=_keep, help="Show the traceback of an error."
-)
+def _options(*, envvar: str | None) -> list[click.Parameter]:
+    home = click.Option(
+        ["--home"],
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar=envvar,
+        expose_value=False,
+        callback=_keep,
+        help=f"The theater's folder; by default $THEATER_HOME, or {HOME}.",
+    )
+    debug = click.Option(
+        ["--debug"],
+        is_flag=True,
+        expose_value=False,
+        callback=_keep,
+        help="Show the traceback of an error.",
+    )
+    return [home, debug]
+
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 
-def shared(function: C) -> C:
-    """Give the command `theater` the options of all verbs."""
-    return _HOME(_DEBUG(function))
+def shared(command: C) -> C:
+    """Give the command `theater` the options of all verbs; it alone reads the environment."""
+    command.params += _options(envvar="THEATER_HOME")
+    return command
 
 
 def verb(*, example: str) -> Callable[[Callable[..., object]], click.Command]:
     """Make a function a verb: it is given the `Settings` first; its help ends with an example."""
+    epilog = "\b\nExample:\n" + "\n".join(f"    {line}" for line in example.splitlines())
 
     def make(function: Callable[..., object]) -> click.Command:
-        taking = click.pass_obj(function)
-        epilog = "\b\nExample:\n" + "\n".join(f"    {line}" for line in example.splitlines())
-        made: click.Command = click.command(epilog=epilog)(_LATER_HOME(_DEBUG(taking)))
+        made: click.Command = click.command(epilog=epilog)(click.pass_obj(function))
+        made.params += _options(envvar=None)
         return made
 
     return make

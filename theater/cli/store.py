@@ -75,7 +75,7 @@ def labels(settings: Settings, actor: str, *, store_id: str | None, as_json: boo
     screen().print(shown)
 
 
-@verb(example="theater store get library/shard-1 os.py > os.py")
+@verb(example="theater store get shelf notes.txt > notes.txt")
 @click.argument("actor")
 @click.argument("what")
 @_store
