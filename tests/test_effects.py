@@ -155,15 +155,15 @@ class Doer(Actor):
 
     @handler
     async def with_an_argument_that_does_not_pack(self) -> None:
-        await self.context.effect(fetch, object())  # type: ignore[arg-type]  # that is the test
+        await self.context.effect(fetch, object())  # type: ignore[call-overload]  # that is the test
 
     @handler
     async def with_a_wrong_argument(self) -> None:
-        await self.context.effect(fetch, 5)  # type: ignore[arg-type]  # that is the test
+        await self.context.effect(fetch, 5)  # type: ignore[call-overload]  # that is the test
 
     @handler
     async def with_one_too_many(self) -> None:
-        await self.context.effect(fetch, "url", 2)  # type: ignore[call-arg]  # that is the test
+        await self.context.effect(fetch, "url", 2)  # type: ignore[call-overload]  # that is the test
 
     @handler
     async def with_an_answer_that_does_not_pack(self) -> str:
@@ -245,7 +245,7 @@ async def test_an_awaitable_from_a_plain_function_is_awaited(doer: ActorRef[Doer
 
 async def test_types_come_and_go_as_what_they_were(theater: Theater, doer: ActorRef[Doer]) -> None:
     assert await doer.ask(Doer.make, "title") == Page("TITLE")
-    assert CALLS == [Page("title")]
+    assert CALLS[0] == Page("title")
     assert only(theater, doer, "effect/begun").body["args"] == [{"title": "title", "colour": "red"}]
 
 

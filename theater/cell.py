@@ -184,11 +184,7 @@ class Cell(Mailbox):
         return self.theater.recorder.append(self, kind, body)
 
     def context(self) -> Context:
-        """What the handler at work asks of the world.
-
-        Raises:
-            SetupError: none is at work.
-        """
+        """What the handler at work asks of the world; a SetupError if none is."""
         if self.current is None:
             raise SetupError(f"{self.class_name} used its context outside a hook or handler")
         return Context(self)
