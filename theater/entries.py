@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from theater.event import Event, event_hash
 from theater.journal.frames import EVENT, STUB
@@ -25,7 +26,7 @@ class Entries:
         """Take in what was committed since the last time."""
         walk = self._reader.walk(since=self._place)
         for batch in walk:
-            leaves = list(_leaves(batch))
+            leaves = _leaves(batch)
             self.note = batch.commit.note
             self._leaves += b"".join(leaves)
             self._tree = None if leaves else self._tree
@@ -51,20 +52,16 @@ class Entries:
             at = self._leaves.find(prefix, at + 1)
 
     def event(self, index: int) -> Event | None:
-        """Read the event at this place; None if it was removed."""
-        count = 0
-        for batch in self._reader.walk():
-            for kind, start, end in batch.frames:
-                if kind in (EVENT, STUB):
-                    if count == index:
-                        return Event.read(batch.chunk[start:end]) if kind == EVENT else None
-                    count += 1
-        return None
+        """Read the event at this place, which there is; None if it was removed."""
+        entries = (entry for batch in self._reader.walk() for entry in _entries(batch))
+        kind, payload = next(islice(entries, index, None))
+        return Event.read(payload) if kind == EVENT else None
 
 
-def _leaves(batch: Batch) -> Iterator[bytes]:
-    for kind, start, end in batch.frames:
-        if kind == EVENT:
-            yield event_hash(batch.chunk[start:end])
-        elif kind == STUB:
-            yield batch.chunk[end - HASH_BYTES : end]
+def _entries(batch: Batch) -> Iterator[tuple[int, bytes]]:
+    return ((kind, batch.chunk[start:end]) for kind, start, end in batch.frames if kind in (EVENT, STUB))
+
+
+def _leaves(batch: Batch) -> list[bytes]:
+    """The hashes of its events; a stub ends with the hash of what was there."""
+    return [event_hash(data) if kind == EVENT else data[-HASH_BYTES:] for kind, data in _entries(batch)]

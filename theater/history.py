@@ -157,9 +157,11 @@ class History:
             ActorNotFoundError: none fits, or several do.
         """
         actors = self._all_actors()
-        named = actors.named(actor) if isinstance(actor, str) else None
-        prefix = actor.hex() if isinstance(actor, bytes) else actor
-        fitting = [named] if named else actors.starting_with(prefix) if _PREFIX.fullmatch(prefix) else []
+        if isinstance(actor, bytes):
+            fitting = [actor] if actor in self._reader.index.events else []
+        else:
+            named = actors.named(actor)
+            fitting = [named] if named else actors.starting_with(actor) if _PREFIX.fullmatch(actor) else []
         if len(fitting) == 1:
             return fitting[0]
         several = f": {len(fitting)} ids start so" if fitting else ""
