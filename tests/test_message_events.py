@@ -628,9 +628,8 @@ def names_agree(event: Event, events: dict[tuple[bytes, int], Event]) -> bool:
     if other.hash != named[2]:
         return False
     if event.kind == "message/answered":
-        return other.kind in {"message/handled", "message/dead"} and all(
-            event.body.get(key) == other.body.get(key) for key in ("answer", "error")
-        )
+        alike = all(event.body.get(key) == other.body.get(key) for key in ("answer", "error"))
+        return other.kind == "message/dead" or (other.kind == "message/handled" and alike)
     told_alike = ("args", "ask", "handler", "kwargs")
     return (other.kind, other.body["to"]) == ("message/sent", event.actor) and all(
         event.body.get(key) == other.body.get(key) for key in told_alike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import Any
 
 import anyio
@@ -218,6 +219,27 @@ async def test_when_an_actor_has_ended_its_name_is_free_and_the_next_has_a_chain
     assert theater.find("worker") == second
     assert len(theater.chain(second)) == 1
     assert [event.kind for event in theater.chain(first)] == ["actor/spawned", "actor/stopped"]
+
+
+async def test_the_chain_of_an_actor_that_has_ended_is_found_by_its_id_though_nobody_holds_its_ref(
+    theater: Theater,
+) -> None:
+    worker = await theater.spawn(Worker())
+    await worker.stop()
+    actor, head = worker.id, theater.chain(worker).head
+    del worker
+    gc.collect()
+
+    chain = theater.chain(actor)
+
+    assert [event.kind for event in chain] == ["actor/spawned", "actor/stopped"]
+    assert chain.head == head
+
+
+@pytest.mark.parametrize("actor", [b"", b"short", bytes(15) + b"x", b"x" * 17])
+async def test_an_id_that_nobody_has_is_not_found(theater: Theater, actor: bytes) -> None:
+    with pytest.raises(ActorNotFoundError, match="no actor with the id"):
+        theater.chain(actor)
 
 
 @pytest.mark.parametrize("actor", [BadStart, BadLoad])

@@ -378,6 +378,20 @@ async def test_one_that_gives_up_waiting_for_a_stop_has_still_asked_for_it(theat
     assert "ended" in repr(counter)
 
 
+async def test_two_that_kill_one_actor_at_once_are_not_taken_for_a_kill_that_was_swallowed(
+    theater: Theater, caplog: pytest.LogCaptureFixture
+) -> None:
+    counter = await theater.spawn(Counter())
+    await counter.tell(Counter.rest, 3600)
+    await anyio.wait_all_tasks_blocked()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(counter.kill)
+        tasks.start_soon(counter.kill)
+
+    assert not caplog.records
+
+
 async def test_a_handler_that_swallows_a_kill_is_ended_all_the_same(
     theater: Theater, caplog: pytest.LogCaptureFixture
 ) -> None:

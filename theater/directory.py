@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorNotFoundError
-from theater.event import Event
+from theater.event import Event, event_hash
 from theater.options import DEFAULTS, Options
 from theater.plan import ActorPlan, plan_of
 from theater.recorder import ROOT, Line
@@ -51,10 +51,13 @@ def line(stage: Stage, actor: ActorRef[Any] | str | bytes) -> tuple[Stage, Line 
 
 
 def _recorded(stage: Stage, actor: bytes) -> Line:
-    """A chain that nobody appends to now."""
-    if len(actor) != _ID_BYTES or actor not in stage.journal.tips():
+    """A chain that nobody appends to now: of an actor that sleeps, or of one that has ended."""
+    events, head = stage.journal.tips().get(actor, (0, None))
+    committed = stage.journal.committed_of(actor) if len(actor) == _ID_BYTES else 0
+    if committed > events:
+        events, head = committed, event_hash(stage.journal.event(actor, committed - 1))
+    if not events:
         raise ActorNotFoundError(f"no actor with the id {actor.hex() or 'of no bytes'} is in this theater")
-    events, head = stage.journal.tips()[actor]
     return Line(actor, events, head)
 
 

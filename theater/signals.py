@@ -67,7 +67,12 @@ def request_stop(cell: Cell, reason: Reason) -> None:
 
 
 def kill(cell: Cell) -> None:
-    """Cancel what the actor does, again and again until it lets go."""
+    """Cancel what the actor does, again and again until it lets go; a second kill adds nothing."""
+    if not cell.killed:
+        _cancel(cell)
+
+
+def _cancel(cell: Cell) -> None:
     if cell.has_ended or cell.task is None or cell.task.done():
         return
     if cell.reason is Reason.KILLED:  # it has let go, and waits for its children
@@ -81,7 +86,7 @@ def kill(cell: Cell) -> None:
         cell.theater.active += 1
     if cell.state != "starting":
         cell.task.cancel()
-    cell.loop.call_later(_AGAIN, kill, cell)
+    cell.loop.call_later(_AGAIN, _cancel, cell)
 
 
 def when_ended(cell: Cell) -> Future[None]:
