@@ -10,9 +10,11 @@ from typing import Any
 
 import anyio
 import pytest
+from told import only
 
 from theater import Actor, ActorRef, Theater, handler
 from theater.errors import ActorFailedError, SetupError
+from theater.failure import restore_error
 
 COLOUR: ContextVar[str] = ContextVar("colour", default="none")
 
@@ -182,6 +184,40 @@ async def test_a_declared_exception_of_pythons_own_arrives_with_its_arguments(th
         await account.ask(Account.take, 13)
 
     assert caught.value.args == (13,)
+
+
+@pytest.mark.parametrize(
+    ("raised", "restored"),
+    [
+        ("InsufficientFundsError", InsufficientFundsError),  # declared
+        ("FrozenAccountError", FrozenAccountError),  # an imported subclass of that name
+        ("ForgottenError", InsufficientFundsError),  # else the nearest declared base
+    ],
+)
+async def test_from_the_record_alone_an_exception_is_of_the_nearest_class_that_is_known(
+    theater: Theater, raised: str, restored: type[Exception]
+) -> None:
+    class ForgottenError(InsufficientFundsError):
+        """Known while it is raised, and later no more."""
+
+    class Forgetful(Actor):
+        @handler(raises=(KeyError, InsufficientFundsError))
+        async def fail(self) -> None:
+            kinds = (InsufficientFundsError, FrozenAccountError, ForgottenError)
+            raise next(kind for kind in kinds if kind.__name__ == raised)(5, account="mine")
+
+    forgetful = await theater.spawn(Forgetful())
+    with pytest.raises(InsufficientFundsError) as caught:
+        await forgetful.ask(Forgetful.fail)
+    assert type(caught.value).__name__ == raised
+    body = only(theater, forgetful, "message/handled").body["error"]
+    ForgottenError.__name__ = "something else"
+
+    error = restore_error(body, lambda address: address, declared=(KeyError, InsufficientFundsError))
+
+    assert type(error) is restored
+    assert vars(error) == {"missing": 5, "account": "mine"}
+    assert str(error) == "5 missing in mine"
 
 
 async def test_a_declared_exception_crosses_from_actor_to_actor(theater: Theater) -> None:

@@ -85,10 +85,10 @@ class Passer(Actor):
             await worker.ask(Worker.work, "limited", seconds)
 
     @handler
-    async def rest(self, seconds: float) -> str:
+    async def ask_and_rest(self, worker: ActorRef[Worker], seconds: float) -> None:
+        await worker.ask(Worker.work, "asked", 1)
         await anyio.sleep(seconds)
         self.log.append("rested")
-        return "rested"
 
     @handler
     async def read(self) -> list[str]:
@@ -202,6 +202,15 @@ async def test_a_handler_that_waits_for_nobody_is_not_disturbed_when_its_asker_g
 
     assert await worker.ask(Worker.report) == ["finished"]
     assert theater.statistics().failures == 0
+
+
+async def test_a_handler_that_has_its_answers_already_is_not_disturbed_either(theater: Theater) -> None:
+    worker, passer = await theater.spawn(Worker()), await theater.spawn(Passer())
+
+    await give_up(passer.ask, Passer.ask_and_rest, worker, 60)
+
+    assert await passer.ask(Passer.read) == ["rested"]
+    assert "abandoned" not in told(theater, passer, "message/handled")[0].body
 
 
 async def test_when_an_asker_gives_up_the_ask_of_its_handler_gives_up_too(theater: Theater) -> None:
