@@ -104,6 +104,7 @@ class Verifier:
 
     def batch(self, frames: list[tuple[bytes, bytes]], segment: int) -> None:
         following: list[bytes] = []
+        assert frames[-1][1][4:12] != bytes(8) or frames[0][0] == b"M", "a segment begins with a frontier"
         for kind, payload in frames:
             if kind == b"M":
                 assert payload == struct.pack(">IQ", segment, self.size) + b"".join(self.subtrees), "frontier"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode, b64encode
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -86,6 +87,7 @@ def test_the_example_of_the_specification_is_read() -> None:
 
 def test_a_signed_checkpoint_is_these_bytes_for_ever() -> None:
     assert str(CHECKPOINT.sign(KEY)) == GOLDEN
+    assert GOLDEN in (Path(__file__).parent.parent / "docs/reference/format.md").read_text()
 
 
 @given(size=st.integers(0, 2**63 - 1), root=st.binary(min_size=32, max_size=32))

@@ -52,6 +52,7 @@ def proof_of(index: int, *, size: int) -> EventProof:
 
 def test_the_text_of_a_proof_is_this_for_ever() -> None:
     assert str(proof_of(1, size=3)) == GOLDEN
+    assert GOLDEN in (Path(__file__).parent.parent / "docs/reference/format.md").read_text()
 
 
 @given(size=st.integers(1, 40), data=st.data())

@@ -583,6 +583,15 @@ def test_a_frontier_that_is_not_the_journals_is_shown(path: Path, journal: Handm
     assert wrong(path).startswith("frontier (segment 2, byte 0): expected segment 2, 3 events")
 
 
+def test_a_segment_that_begins_without_a_frontier_is_shown(path: Path, journal: Handmade) -> None:
+    journal.next_segment()
+    journal.batch.clear()
+    journal.event(COUNTER, "log", {"text": "hello"})
+    journal.commit()
+
+    assert wrong(path) == "segment (segment 2, byte 0): expected a frontier first, found none"
+
+
 def test_an_opening_or_birth_under_another_key_or_name_is_shown(path: Path, journal: Handmade) -> None:
     birth, opening = journal.chains[COUNTER][0].body, journal.chains[ROOT][0].body
     log = bytes(journal.log)

@@ -88,8 +88,10 @@ class Verification:
         mark = self._reader.closed
         # 1. Frames are whole: each has its checksum, each batch its commit, and stands where that says.
         for batch in self._walk:
-            offset = 0
+            offset = HEADER_BYTES
             try:
+                if batch.place.offset == 0 and batch.frames[0][0] != FRONTIER:
+                    raise CorruptJournalError("segment", expected="a frontier first", found="none")
                 for kind, start, end in batch.frames:
                     offset = start
                     payload = batch.chunk[start:end]
