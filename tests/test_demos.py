@@ -148,7 +148,7 @@ class Nobody:
 async def test_a_file_that_vanished_is_left_out(tree: Path) -> None:
     async with Theater() as theater:
         tally = await reading.run(
-            theater, tree, [*READ, "gone.py"], shards=2, names=["select.epoll"], audience=Nobody()
+            theater, root=tree, paths=[*READ, "gone.py"], shards=2, names=["select.epoll"], audience=Nobody()
         )
 
     assert tally.unreadable == 1
@@ -311,7 +311,7 @@ def test_an_audit_is_of_one_bank_alone(tmp_path: Path) -> None:
         async with Theater(tmp_path / "t") as theater:
             for size in (2, 3):
                 bank = Bank(size=size, counters=1, opening=10)
-                await trade(theater, bank, [Order(0, 1, 5)], lambda _: None)
+                await trade(theater, bank=bank, wanted=[Order(0, 1, 5)], step=lambda _: None)
 
     anyio.run(trade_twice)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import platform
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import anyio
 import click
@@ -22,8 +24,12 @@ from theater.cli.verify import plain
 
 _NAMES = ("select.epoll", "asyncio.TaskGroup", "hashlib.sha256")
 _OPENING = 1_000  # what each account begins with
+_TELLERS = 8
 _SEED = 7
 _WIDTH = 110  # characters, of the picture in the README
+
+
+T = TypeVar("T")
 
 
 @click.group()
@@ -62,18 +68,9 @@ def library(
     if not as_json:
         of = f"Python {platform.python_version()}'s standard library" if path is None else str(root)
         console.print(f"{len(files):,} .py files of {of}", style="bold", soft_wrap=True)
-    tallies: list[reading.Tally] = []
     bars = playbill.Bars(console, hidden=as_json)
-
-    async def main(until: anyio.CancelScope) -> None:
-        with until, bars.progress:
-            async with Theater(settings.home) as theater:
-                names = ask or _NAMES
-                run = reading.run(theater, root, files, shards=shards, names=names, audience=bars)
-                tallies.append(await run)
-
-    perform(main, debug=settings.debug)
-    tally, report = tallies[0], History(settings.home).verify()
+    work = partial(reading.run, root=root, paths=files, shards=shards, names=ask or _NAMES, audience=bars)
+    tally, report = _play(work, bars, settings), History(settings.home).verify()
     if as_json:
         document({**dataclasses.asdict(tally), "verify": plain(report)})
     else:
@@ -100,25 +97,31 @@ def ledger_(settings: Settings, *, transfers: int, accounts: int, as_json: bool)
     """
     console = screen()
     bars = playbill.Bars(console, hidden=as_json)
-    names: list[str] = []
+    bars.part("Trading", transfers)
+    bank = ledger.Bank(size=accounts, counters=_TELLERS, opening=_OPENING)
     orders = ledger.orders(transfers, accounts=accounts, opening=_OPENING, seed=_SEED)
+    name = _play(partial(ledger.trade, bank=bank, wanted=orders, step=bars.step), bars, settings)
+    history = History(settings.home)
+    found, report = audit.audit(history, name), history.verify()
+    if as_json:
+        document({"bank": name, **dataclasses.asdict(found), "ok": found.ok, "verify": plain(report)})
+    else:
+        _print(console, playbill.ledger(found, report))
+        _invite(console, settings.home, f"{name}/account-007")
+    _end(report, is_well=found.ok)
+
+
+def _play(work: Callable[[Theater], Awaitable[T]], bars: playbill.Bars, settings: Settings) -> T:
+    """Open the theater and let them work; returns what came of it."""
+    done: list[T] = []
 
     async def main(until: anyio.CancelScope) -> None:
         with until, bars.progress:
             async with Theater(settings.home) as theater:
-                bars.part("Trading", transfers)
-                bank = ledger.Bank(size=accounts, counters=8, opening=_OPENING)
-                names.append(await ledger.trade(theater, bank, orders, bars.step))
+                done.append(await work(theater))
 
     perform(main, debug=settings.debug)
-    history = History(settings.home)
-    found, report = audit.audit(history, names[0]), history.verify()
-    if as_json:
-        document({"bank": names[0], **dataclasses.asdict(found), "ok": found.ok, "verify": plain(report)})
-    else:
-        _print(console, playbill.ledger(found, report))
-        _invite(console, settings.home, f"{names[0]}/account-007")
-    _end(report, is_well=found.ok)
+    return done[0]
 
 
 def _print(console: Console, parts: Iterable[RenderableType]) -> None:

@@ -99,7 +99,7 @@ def orders(count: int, *, accounts: int, opening: int, seed: int) -> list[Order]
     return made
 
 
-async def trade(theater: Theater, bank: Bank, wanted: list[Order], step: Callable[[int], None]) -> str:
+async def trade(theater: Theater, *, bank: Bank, wanted: list[Order], step: Callable[[int], None]) -> str:
     """Open a new bank and carry out all orders, as many at once as there are tellers; returns its name.
 
     Whether an order was carried out or refused is not counted here: the record knows.

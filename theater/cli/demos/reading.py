@@ -75,9 +75,9 @@ def sources(root: Path) -> list[str]:
 
 async def run(
     theater: Theater,
+    *,
     root: Path,
     paths: Sequence[str],
-    *,
     shards: int,
     names: Sequence[str],
     audience: Audience,
@@ -96,9 +96,8 @@ async def run(
     _weigh(tally, first, second)
     audience.part("Asking", len(names))
     for name in names:
-        found = tuple(await librarian.ask(Librarian.find, name))
         right = await anyio.to_thread.run_sync(_search, root, paths, name)
-        tally.answers.append(Answer(name, found, [one.path for one in found] == right))
+        tally.answers.append(await _ask(librarian, name, right))
         audience.step(1)
     tally.counted = await librarian.ask(Librarian.counted)
     await theater.settled()
@@ -126,6 +125,11 @@ async def _read(
         kept += await librarian.ask(Librarian.read, batch, stumble=stumble if stumble in batch else "")
         audience.step(len(batch))
     return kept
+
+
+async def _ask(librarian: ActorRef[Librarian], name: str, right: Sequence[str]) -> Answer:
+    found = tuple(await librarian.ask(Librarian.find, name))
+    return Answer(name, found, [one.path for one in found] == right)
 
 
 def _batches(paths: Sequence[str]) -> Iterator[list[str]]:
