@@ -13,6 +13,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import pytest
+from anyio.lowlevel import checkpoint
 
 from theater import Actor, ActorRef, Theater, handler
 from theater.errors import ActorFailedError, NotRunningError, SetupError
@@ -506,6 +507,9 @@ async def test_whoever_waits_for_a_start_or_an_end_when_the_theater_closes_is_to
         async def on_start(self) -> None:
             await anyio.sleep(3600)
 
+    async def spawn() -> None:
+        await theater.spawn(Slow())
+
     told: list[str] = []
 
     async with anyio.create_task_group() as tasks:
@@ -514,8 +518,11 @@ async def test_whoever_waits_for_a_start_or_an_end_when_the_theater_closes_is_to
                 counter = await theater.spawn(Counter())
                 await counter.tell(Counter.rest, 3600)
                 tasks.start_soon(tell_of_closing, counter.stop, told)
-                tasks.start_soon(tell_of_closing, lambda: theater.spawn(Slow()), told)
+                tasks.start_soon(tell_of_closing, spawn, told)
                 await anyio.wait_all_tasks_blocked()
+                tasks.start_soon(tell_of_closing, spawn, told)
+                await checkpoint()  # it is spawned, and has not begun
                 raise ZeroDivisionError
 
-    assert told == ["the theater is closed"] * 2
+    assert told == ["the theater is closed"] * 3
+    assert theater.statistics().active == 0

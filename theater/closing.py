@@ -103,7 +103,9 @@ async def _cut(stage: Stage) -> None:
         cell.task: cell for cell in stage.cells.values() if cell.task is not None
     }
     stores = [task for cell in stage.cells.values() for task in cell.store_tasks()]
-    for task in (*tasks, *stage.strays, *stores):
+    for cell in tasks.values():
+        signals.cut(cell)
+    for task in (*stage.strays, *stores):
         task.cancel()
     for attempt in range(_CANCELLATIONS):
         await until_done(*(task for task in (*tasks, *stage.strays, *stores)), within=_PATIENCE)

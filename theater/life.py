@@ -48,7 +48,7 @@ async def live(cell: Cell) -> None:
 
 
 async def _lives(cell: Cell) -> None:
-    if cell.killed:
+    if cell.killed or cell.theater.is_cutting:
         raise Cancelled
     cell.state = "running" if cell.is_open else "stopping"
     await cell.drain()

@@ -162,6 +162,8 @@ def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
 
 def withdraw(target: Cell, envelope: Envelope) -> None:
     """The asker gave up: take the message back, or let what its handler waits for give up in turn."""
+    if envelope.reply is not None:
+        envelope.reply.cancel()  # nobody looks at it any more
     if not envelope.begun:
         if target.queue and envelope in target.queue:
             target.queue.remove(envelope)

@@ -89,6 +89,12 @@ def _cancel(cell: Cell) -> None:
     cell.loop.call_later(_AGAIN, _cancel, cell)
 
 
+def cut(cell: Cell) -> None:
+    """Cancel what the actor does as its theater ends; a task that has yet to run finds out by itself."""
+    if cell.task is not None and cell.state != "starting":
+        cell.task.cancel()
+
+
 def when_ended(cell: Cell) -> Future[None]:
     if cell.ended is None:
         cell.ended = cell.loop.create_future()

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from theater import directory, spawning
+from theater import directory, signals, spawning
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NameTakenError, NotRunningError, SetupError
 from theater.journal import DiskJournal, MemoryJournal
@@ -216,19 +216,15 @@ class Stage:
         logger.error("the theater ends as by a crash", exc_info=error)
         self.is_closed = self.is_cutting = True
         for cell in tuple(self.cells.values()):
-            if cell.task is not None:
-                cell.task.cancel()
+            signals.cut(cell)
         self.dismiss(lambda _cell, _envelope: error)
 
     def dismiss(self, why: Callable[[Cell, Envelope], BaseException]) -> None:
         """Nobody waits any longer: for an answer, for room, for an actor's end, or for quiet."""
         for cell in tuple(self.cells.values()):
             at_hand = [cell.current] if cell.current is not None else []
-            in_line = list(cell.room or ())
-            replies = [
-                (one.reply, one) for one in (*at_hand, *(cell.queue or ()), *(it for _, it in in_line))
-            ]
-            for future, envelope in (*replies, *in_line):
+            replies = [(envelope.reply, envelope) for envelope in (*at_hand, *(cell.queue or ()))]
+            for future, envelope in (*replies, *(cell.room or ())):
                 if future is not None and not future.done():
                     future.set_exception(why(cell, envelope))
             if cell.ended is not None and not cell.ended.done():
