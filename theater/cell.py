@@ -117,8 +117,9 @@ class Cell(Mailbox):
             TypeError: this actor has no such handler.
             NotRunningError: it does not run here, so nobody knows its handlers.
         """
-        if self.state == "gone":
-            raise NotRunningError(f"{self.name} has ended, or is asleep in the record")
+        if not self.handlers and self.state in {"gone", "ended"}:
+            why = "has ended" if self.has_ended else "has ended, or is asleep in the record"
+            raise NotRunningError(f"{self.name} {why}")
         name = handler if type(handler) is str else getattr(handler, "__name__", None)
         plan = self.handlers.get(name) if name is not None else None
         if plan is None:

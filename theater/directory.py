@@ -12,6 +12,7 @@ from theater.options import DEFAULTS, Options
 from theater.plan import ActorPlan, plan_of
 from theater.recorder import ROOT, Line
 from theater.ref import ActorRef
+from theater.restart import Reason
 
 if TYPE_CHECKING:
     from theater.stage import Stage
@@ -66,6 +67,11 @@ def gone(stage: Stage, actor: bytes) -> Cell:
     cell = Cell(stage, plan_of(Actor), id=actor, name=_recorded_name(stage, actor), options=DEFAULTS)
     cell.state = "gone"
     cell.is_open = False
+    last = _last_event(stage, actor)
+    if last is not None and last.kind == "actor/stopped":
+        cell.state = "ended"
+        cell.reason = Reason(last.body["reason"])
+        cell.events, cell.head = last.seq + 1, last.hash
     stage.past[actor] = cell
     return cell
 
@@ -75,8 +81,26 @@ def wake(stage: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Option
     cell = stage.past.pop(id, None)
     if cell is None:
         return Cell(stage, plan, id=id, name=name, options=options)
+    watchers = cell.watchers
     Cell.__init__(cell, stage, plan, id=id, name=name, options=options)
+    cell.watchers = watchers
     return cell
+
+
+def put_back(stage: Stage, cell: Cell) -> None:
+    """The actor could not wake and sleeps on; refs of it are those of a sleeper."""
+    stage.forget(cell)
+    if cell.supervisor is not None and cell.supervisor.children is not None:
+        cell.supervisor.children.pop(cell, None)
+    cell.supervisor = cell.actor = cell.keeper = None
+    cell.state = "gone"
+    cell.is_open = False
+
+
+def _last_event(stage: Stage, actor: bytes) -> Event | None:
+    """The newest event that was there when the theater was opened."""
+    events, _ = stage.journal.tips().get(actor, (0, None))
+    return Event.read(stage.journal.event(actor, events - 1)) if events else None
 
 
 def _recorded_name(stage: Stage, actor: bytes) -> str:

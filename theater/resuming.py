@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import directory, spawning, supervisor
+from theater import directory, life, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
-from theater.errors import SetupError, TheaterError
+from theater.errors import ActorFailedError, SetupError, TheaterError
 from theater.event import Event
+from theater.failure import text_of
 from theater.mailbox import Envelope
 from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import ROOT
 from theater.ref import ActorRef
+from theater.restart import Restore
 from theater.sleepers import Past, Sleeper, fold
 from theater.timers import Timer
 from theater.watching import Watch
 
 if TYPE_CHECKING:
     from theater.stage import Stage
+
+logger = logging.getLogger("theater")
 
 _BILLION = 1_000_000_000
 
@@ -41,6 +46,17 @@ class Resumed:
 
     refs: tuple[ActorRef[Any], ...]
     left: tuple[LeftAlone, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Waking:
+    """An actor on its way back, with all that it begins with."""
+
+    sleeper: Sleeper
+    cell: Cell
+    past: Past
+    letters: list[Envelope]
+    timers: dict[int, Envelope]  # by the seq of `timer/set`
 
 
 async def resume_one(stage: Stage, cls: type[Actor], name: str | None) -> ActorRef[Any] | None:
@@ -72,7 +88,6 @@ async def resume_all(stage: Stage, classes: Sequence[type[Actor]]) -> Resumed:
 
 async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]]) -> Resumed:
     pasts = {sleeper.id: fold(_events(stage, sleeper)) for sleeper in sleepers}
-    refs: list[ActorRef[Any]] = []
     left: list[LeftAlone] = []
     cells: dict[Sleeper, Cell] = {}
     for sleeper in sorted(sleepers, key=lambda one: (one.name.count("/"), _birth(stage, one))):
@@ -81,14 +96,20 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
         except (TheaterError, TypeError, ValueError) as error:
             left.append(LeftAlone(sleeper.name, str(error)))
     letters = _letters(stage, {sleeper.id for sleeper in cells})
+    waking: list[_Waking] = []
     for sleeper, cell in cells.items():
-        _begin(stage, sleeper, cell, pasts[sleeper.id], letters.get(sleeper.id, []))
-        refs.append(cell.ref)
-    for sleeper, cell in cells.items():
-        _watch_again(stage, cell, pasts[sleeper.id])
+        try:
+            waking.append(_load(sleeper, cell, pasts[sleeper.id], letters.get(sleeper.id, [])))
+        except (TheaterError, TypeError, ValueError) as error:
+            left.append(LeftAlone(sleeper.name, str(error)))
+            directory.put_back(stage, cell)
+    for one in waking:
+        _begin(stage, one)
+    for one in waking:
+        _watch_again(stage, one.cell, one.past)
     if stage.journal.durable:
         await stage.committed()
-    return Resumed(tuple(refs), tuple(left))
+    return Resumed(tuple(one.cell.ref for one in waking), tuple(left))
 
 
 def _birth(stage: Stage, sleeper: Sleeper) -> int:
@@ -161,28 +182,52 @@ def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]
     return letters
 
 
-def _begin(stage: Stage, sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]]) -> None:
+def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]]) -> _Waking:
+    """Make its instance, and all that will lie in its mailbox; nothing is recorded yet.
+
+    Raises:
+        TheaterError, TypeError, ValueError: why it cannot go on.
+    """
+    if cell.supervisor is not None and cell.supervisor.state == "gone":
+        raise SetupError("its supervisor is asleep")
     assert past.state is not None
-    stage.asleep.pop(sleeper.name, None)
+    envelopes = [_envelope(cell, letter) for letter in (*past.letters, *letters)]
+    timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
+    try:
+        life.load(cell, past.state)
+    except Exception as error:
+        logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
+        raise ActorFailedError(f"it failed in on_load: {type(error).__name__}: {text_of(error)}") from error
+    return _Waking(sleeper, cell, past, envelopes, timers)
+
+
+def _begin(stage: Stage, waking: _Waking) -> None:
+    cell, past = waking.cell, waking.past
+    stage.asleep.pop(waking.sleeper.name, None)
     cell.record("actor/resumed", {})
-    cell.restore_stores(_events(stage, sleeper))
-    spawning.begin(cell, past.state, on_start=False)
-    for letter in (*past.letters, *letters):
-        cell.put(_envelope(cell, letter))
-    for seq, event in past.timers.items():
-        _rearm(stage, cell, seq, event, past.fired.get(seq, event.time))
+    cell.restore_stores(_events(stage, waking.sleeper))
+    if cell.options.state is Restore.INITIAL:
+        cell.initial = past.initial
+    spawning.go(cell)
+    for envelope in waking.letters:
+        cell.put(envelope)
+    for seq, envelope in waking.timers.items():
+        event = past.timers[seq]
+        _rearm(stage, cell, event, envelope, since=past.fired.get(seq, event.time))
 
 
 def _watch_again(stage: Stage, cell: Cell, past: Past) -> None:
     """Whom it watches and who is alive it watches still; of all others it was told."""
     for to, letter in past.sent.values():
-        watched = stage.cells.get(to)
-        if letter["handler"] == "@watch" and watched is not None:
+        watched = stage.cells.get(to) or stage.past.get(to)
+        if letter["handler"] == "@watch" and watched is not None and not watched.has_ended:
             Watch(cell, letter["args"][0]).begin(watched)
 
 
 def _envelope(cell: Cell, letter: dict[str, Any]) -> Envelope:
-    plan = cell.plan.handlers[letter["handler"]]
+    plan = cell.plan.handlers.get(letter["handler"])
+    if plan is None:
+        raise SetupError(f"{cell.class_name} has no handler {letter['handler']!r}, for which a message waits")
     plain = (letter["args"], letter.get("kwargs", {}))
     args, kwargs = plan.restore(*plain, cell.theater.recall)
     envelope = Envelope(plan, args, kwargs, plain)
@@ -192,9 +237,8 @@ def _envelope(cell: Cell, letter: dict[str, Any]) -> Envelope:
     return envelope
 
 
-def _rearm(stage: Stage, cell: Cell, seq: int, event: Event, since: int) -> None:
+def _rearm(stage: Stage, cell: Cell, event: Event, envelope: Envelope, *, since: int) -> None:
     """Start a recorded timer again: what is overdue fires at once, and once only."""
     delay = event.body["delay"] / _BILLION
-    letter = {**event.body, "from": None}
-    timer = Timer(cell, _envelope(cell, letter), delay=delay, every=event.body["every"])
-    timer.go_on(seq, within=max(0.0, delay - (stage.clock() - since) / _BILLION))
+    timer = Timer(cell, envelope, delay=delay, every=event.body["every"])
+    timer.go_on(event.seq, within=max(0.0, delay - (stage.clock() - since) / _BILLION))

@@ -40,6 +40,7 @@ class Past:
     """What an actor's chain adds up to."""
 
     state: dict[str, Any] | None = None  # None where the record does not hold it
+    initial: dict[str, Any] | None = None  # as it was spawned
     letters: list[Letter] = field(default_factory=list)  # from outside, undelivered at the last close
     timers: dict[int, Event] = field(default_factory=dict)  # pending, by the seq of `timer/set`
     fired: dict[int, int] = field(
@@ -84,6 +85,12 @@ def fold(events: Iterable[Event]) -> Past:
 def _state(past: Past, event: Event) -> None:
     if "state" in event.body:
         past.state = event.body["state"]
+
+
+def _spawned(past: Past, event: Event) -> None:
+    _state(past, event)
+    if not event.seq:  # later ones are the actor's children
+        past.initial = past.state
 
 
 def _snapshot(past: Past, event: Event) -> None:
@@ -147,7 +154,7 @@ def _timer_cancelled(past: Past, event: Event) -> None:
 
 
 _STEPS = {
-    "actor/spawned": _state,
+    "actor/spawned": _spawned,
     "actor/snapshot": _snapshot,
     "actor/resumed": _resumed,
     "actor/restarted": _state,

@@ -110,9 +110,8 @@ def _record_spawn(cell: Cell, above: Cell | None, state: dict[str, Any]) -> None
     cell.record("actor/spawned", body)
 
 
-def begin(cell: Cell, state: dict[str, Any], *, on_start: bool = True) -> None:
+def begin(cell: Cell, state: dict[str, Any]) -> None:
     """Make the instance and start the task."""
-    theater = cell.theater
     if cell.options.state is Restore.INITIAL and cell.initial is None:
         cell.initial = state
     try:
@@ -126,11 +125,16 @@ def begin(cell: Cell, state: dict[str, Any], *, on_start: bool = True) -> None:
         cell.reason = Reason.FAILED
         supervisor.bury(cell)
         raise ActorFailedError(text) from error
-    first = signals.hook_envelope(cell, "on_start") if on_start else None
+    first = signals.hook_envelope(cell, "on_start")
     if first is not None:
         cell.started = cell.loop.create_future()
         cell.signals = [first]
-    theater.active += 1
+    go(cell)
+
+
+def go(cell: Cell) -> None:
+    """Start the task of an actor that is loaded."""
+    cell.theater.active += 1
     cell.task = start(cell.loop, cell.run(), current=cell)
 
 
