@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
 import anyio.to_thread
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 _MARK = "__theater_effect__"
+_NONE: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     if name is None:
         raise TypeError(f"an effect is a function, whose name the record can hold, not {inner!r}")
     options: EffectOptions = getattr(inner, _MARK, EffectOptions())
-    plan = _plan(function, inner, options)
+    bound, named = (len(function.args), frozenset(function.keywords)) if function is not inner else (0, _NONE)
+    plan = _plan(inner, bound, named, options)
     args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, cell.theater.world)
     cell.asked()
     body: dict[str, Any] = {"args": plain_args, "effect": f"{inner.__module__ or 'builtins'}:{name}"}
@@ -77,8 +79,10 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     return await _outcome(cell, plan, seq, partial(function, *args, **kwargs))
 
 
-def _plan(function: Any, inner: Any, options: EffectOptions) -> HandlerPlan:
-    """How arguments and result travel; what `functools.partial` has bound stays out of it."""
+@lru_cache(maxsize=256)
+def _plan(inner: Any, bound: int, named: frozenset[str], options: EffectOptions) -> HandlerPlan:
+    """How arguments and result travel; what `functools.partial` has bound stays out of it (90 µs, so kept)."""
+    function = partial(inner, *[None] * bound, **dict.fromkeys(named)) if bound or named else inner
     try:
         hints = get_type_hints(inner, include_extras=True)
     except (NameError, TypeError):
