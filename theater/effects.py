@@ -81,7 +81,7 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
 
 @lru_cache(maxsize=256)
 def _plan(inner: Any, bound: int, named: frozenset[str], options: EffectOptions) -> HandlerPlan:
-    """How arguments and result travel; what `functools.partial` has bound stays out of it (90 µs, so kept)."""
+    """How arguments and result travel; what `functools.partial` has bound stays out (90 µs, so kept)."""
     function = partial(inner, *[None] * bound, **dict.fromkeys(named)) if bound or named else inner
     try:
         hints = get_type_hints(inner, include_extras=True)
