@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from theater.keys import SigningKey
 from theater.merkle import Frontier
 from theater.plain import ActorAddress, Outlined
 from theater.verify import Finding, Removal, Report, verify
-from theater.verify.quick import read_quick
+from theater.verify.quick import read_outlined, read_quick
 
 COUNTER, TELLER = actor_id(1), actor_id(2)
 
@@ -509,10 +509,14 @@ def test_what_a_store_keeps_is_of_the_size_it_says(path: Path, journal: Handmade
 
 
 @pytest.mark.parametrize("size", [5, 6])
-def test_a_value_that_left_an_event_is_there(path: Path, journal: Handmade, size: int) -> None:
+@pytest.mark.parametrize("holder", [list, tuple])  # a tuple is read the careful way
+def test_a_value_that_left_an_event_is_there(
+    path: Path, journal: Handmade, holder: Callable[[list[object]], object], size: int
+) -> None:
     outlined = Outlined(Outlined.BYTES, ContentRef.of(b"hello").digest, size)
     journal.blob(b"hello")
-    journal.event(COUNTER, "message/handled", {"args": [({"deep": outlined},)], "from": None})
+    args = holder([{"deep": outlined, "else": ContentRef.of(b"")}])
+    journal.event(COUNTER, "message/handled", {"args": [args], "from": None})
     journal.commit()
 
     assert verify(Reader(path)).ok == (size == 5)
@@ -838,6 +842,24 @@ def test_the_quick_way_leaves_to_the_careful_way_what_it_cannot_tell(value: obje
 
     Event.read(data)
     assert value == "x" * 65_000 or isinstance(value, type({}.items())) or read_quick(data) is None
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b"",
+        b"\x92\x00\xc4\x20",
+        b"\x93\x02\xc4\x20" + bytes(32) + b"\x05",  # a kind that is none
+        b"\x93\x00\xc4\x20" + bytes(31),
+        b"\x93\x00\xc4\x20" + bytes(32) + b"\xcc\x05",  # 5 in two bytes
+        b"\x93\x00\xc4\x20" + bytes(32) + b"\x05\x05",
+        b"\x93\x00\xc4\x20" + bytes(32) + b"\xff",  # a size of -1
+        b"\x93\x00\xc4\x20" + bytes(32) + b"\xa1x",
+    ],
+)
+def test_an_outlined_value_in_another_form_is_left_to_the_careful_way(payload: bytes) -> None:
+    assert read_outlined(payload) is None
+    assert read_outlined(b"\x93\x00\xc4\x20" + bytes(32) + b"\x05") == Outlined(0, bytes(32), 5)
 
 
 def test_the_quick_way_reads_the_events_of_most_journals() -> None:

@@ -14,10 +14,10 @@ from theater.content import ContentRef
 from theater.errors import CorruptContentError
 from theater.event import Event
 from theater.journal.frames import DIGEST_BYTES, read_file
-from theater.plain import CONTENT_REF
-from theater.verify.quick import Row
+from theater.plain import CONTENT_REF, OUTLINED
+from theater.verify.quick import Row, read_outlined
 
-OUTLINED = b"\x08\x93"  # in the bytes of every `Outlined`: its extension code, then an array of three
+IN_OUTLINED = b"\x08\x93"  # in the bytes of every `Outlined`: its extension code, then an array of three
 PUTS = frozenset(
     f"store/{name}"
     for name in ("store", "store_at_label", "replace_content_at_label", "put_stream", "put_file", "label")
@@ -74,7 +74,7 @@ class Contents:
     def verify_named(self, event: Event | Row, data: bytes) -> None:
         """Verify that what an event names as kept was there before it.
 
-        An event that is none of PUTS, and without OUTLINED in its bytes, names nothing.
+        An event that is none of PUTS, and without IN_OUTLINED in its bytes, names nothing.
 
         Raises:
             CorruptContentError: it is not, or has another size.
@@ -85,9 +85,8 @@ class Contents:
                 self._held(bytes(ref.data), event.body.get("size"))
             elif isinstance(ref, ContentRef):
                 self._held(ref.digest, event.body.get("size"))
-        if OUTLINED in data:
-            body = Event.read(data).body
-            for outlined in _outlined(body):
+        if IN_OUTLINED in data:
+            for outlined in _outlined(event.body):
                 self._held(outlined.digest, outlined.size)
 
     def _held(self, digest: bytes, size: object) -> None:
@@ -101,6 +100,10 @@ def _outlined(value: Any) -> Iterator[Outlined]:
     """Every `Outlined` in a plain value."""
     if isinstance(value, Outlined):
         yield value
+    elif isinstance(value, Ext):
+        outlined = read_outlined(bytes(value.data)) if value.code == OUTLINED else None
+        if outlined is not None:
+            yield outlined
     elif isinstance(value, dict):
         for part in value.values():
             yield from _outlined(part)

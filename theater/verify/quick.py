@@ -13,8 +13,9 @@ from typing import Any
 import msgspec
 from msgspec.msgpack import Decoder, Encoder, Ext
 
+from theater.errors import MalformedError
 from theater.event import EVENT_LIMIT, KINDS, VERSION
-from theater.plain import ADDRESS, CONTENT_REF, UUID_
+from theater.plain import ADDRESS, CONTENT_REF, OUTLINED, UUID_, Outlined
 
 _DEPTH = 16  # lists and maps one within another
 _FLOAT = 0xCB
@@ -36,6 +37,7 @@ class Row(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 _decode = Decoder(Row).decode
+_decode_outlined = Decoder(tuple[int, bytes, int]).decode
 _encode = Encoder().encode
 
 
@@ -77,6 +79,26 @@ def _is_ordered(keys: tuple[Any, ...]) -> bool:
     return list(keys) == sorted(sorted(keys), key=len)
 
 
+def read_outlined(payload: bytes) -> Outlined | None:
+    """Read the payload of an outlined value, `[kind, digest, size]`; None unless it is in its one form."""
+    if payload[:1] != b"\x93" or payload[2:4] != b"\xc4\x20":
+        return None
+    try:
+        kind, digest, size = _decode_outlined(payload)
+        outlined = Outlined(kind, digest, size)
+    except (msgspec.MsgspecError, MalformedError):
+        return None
+    return outlined if _encode([kind, digest, size]) == payload else None
+
+
+def _is_fixed(extension: Ext) -> bool:
+    """Whether an extension is one of those that have one form, and in it."""
+    payload = bytes(extension.data)
+    if extension.code == OUTLINED:
+        return read_outlined(payload) is not None
+    return _FIXED.get(extension.code) == len(payload)
+
+
 def _is_plain(value: Any, room: int) -> bool:
     """Whether a value holds nothing but lists, ordered maps, scalars and extensions of one form."""
     kind = type(value)
@@ -85,7 +107,7 @@ def _is_plain(value: Any, room: int) -> bool:
     elif kind is dict and _is_ordered(tuple(value)):
         parts = value.values()
     else:
-        return kind in _SCALARS or (kind is Ext and _FIXED.get(value.code) == len(value.data))
+        return kind in _SCALARS or (kind is Ext and _is_fixed(value))
     if _SCALARS.issuperset(map(type, parts)):
         return True
     return room > 0 and all(_is_plain(part, room - 1) for part in parts)

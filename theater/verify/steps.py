@@ -11,7 +11,7 @@ from theater.journal.reader import Reader
 from theater.journal.walk import Batch
 from theater.verify.chains import ROOT, Chains
 from theater.verify.checkpoints import Checkpoints
-from theater.verify.contents import OUTLINED, PUTS, Contents
+from theater.verify.contents import IN_OUTLINED, PUTS, Contents
 from theater.verify.quick import Row
 from theater.verify.report import Finding, Removal, Report
 
@@ -118,7 +118,7 @@ class Verification:
         if event is None:
             return
         # 5. Contents that an event names as kept are there.
-        if event.kind in PUTS or OUTLINED in payload:
+        if event.kind in PUTS or IN_OUTLINED in payload:
             self._contents.verify_named(event, payload)
         if event.seq == 0 or event.actor == ROOT:
             self._checkpoints.notice(event)
@@ -126,6 +126,7 @@ class Verification:
                 self._removals.append(_removal(event))
 
     def _frame(self, batch: Batch, kind: int, payload: bytes) -> None:
+        """Of any kind but an event's: after all others a frontier's, for a walk knows no more."""
         if kind == COMMIT:
             # 6. The root over all events so far is the one that was signed, by the key of that time.
             self._checkpoints.commit(batch.commit.note)
@@ -136,7 +137,7 @@ class Verification:
             self._contents.add_file(payload)
         elif kind == STUB:
             self._checkpoints.add(self._chains.remove(Stub.read(payload)))
-        elif kind == FRONTIER:
+        else:
             self._checkpoints.begin(payload, segment=batch.place.segment)
 
     def _verify_tail(self) -> None:
