@@ -51,9 +51,7 @@ class Cell(Mailbox):
     )
     # fmt: on
 
-    def __init__(
-        self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options  # noqa: A002  # as in the docs
-    ) -> None:
+    def __init__(self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> None:
         super().__init__(theater.loop, options.mailbox)
         self.theater = theater
         self.world = theater.world  # bound once: 60 ns for each message

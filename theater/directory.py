@@ -76,7 +76,7 @@ def gone(stage: Stage, actor: bytes) -> Cell:
     return cell
 
 
-def wake(stage: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> Cell:  # noqa: A002
+def wake(stage: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> Cell:
     """The cell of an actor that goes on; refs made while it was asleep are good again."""
     cell = stage.past.pop(id, None)
     if cell is None:

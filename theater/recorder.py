@@ -33,7 +33,7 @@ class Line:
 
     __slots__ = ("events", "head", "id")
 
-    def __init__(self, id: bytes, events: int = 0, head: bytes | None = None) -> None:  # noqa: A002  # the word of the docs
+    def __init__(self, id: bytes, events: int = 0, head: bytes | None = None) -> None:
         self.id = id
         self.events = events
         self.head = head

@@ -78,7 +78,7 @@ def _make(theater: Stage, above: Cell | None, actor: object, name: str | None, o
         raise SetupError(f"{above.name} is stopping and starts no more children")
     plan = plan_of(type(actor))
     state = plan.copy_state(actor, theater.world)
-    id = theater.entropy(16)  # noqa: A001  # the word of the docs
+    id = theater.entropy(16)
     path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")
     if name is not None:
         theater.check_name(path)
@@ -134,7 +134,10 @@ def begin(cell: Cell, state: dict[str, Any]) -> None:
 
 def go(cell: Cell) -> None:
     """Start the task of an actor that is loaded."""
-    cell.theater.active += 1
+    theater = cell.theater
+    theater.active += 1
+    if not theater.beating:
+        theater.start_beat()
     cell.task = start(cell.loop, cell.run(), current=cell)
 
 
