@@ -510,11 +510,11 @@ async def test_whoever_waits_for_a_start_or_an_end_when_the_theater_closes_is_to
     async def spawn() -> None:
         await theater.spawn(Slow())
 
-    told: list[str] = []
+    theater, told = Theater(), list[str]()
 
     async with anyio.create_task_group() as tasks:
         with pytest.raises(ZeroDivisionError):
-            async with Theater() as theater:
+            async with theater:
                 counter = await theater.spawn(Counter())
                 await counter.tell(Counter.rest, 3600)
                 tasks.start_soon(tell_of_closing, counter.stop, told)
