@@ -40,7 +40,7 @@ def command() -> None:
 @verb(example="theater demo library\ntheater demo library --path . --ask json.dumps")
 @click.option("--path", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Read this tree.")
 @click.option(
-    "--shards", type=click.IntRange(min=1), default=8, show_default=True, help="How many keep files."
+    "--shards", type=click.IntRange(min=1), default=16, show_default=True, help="How many keep files."
 )
 @click.option("--ask", multiple=True, metavar="NAME", help="Ask which files use this name; may be repeated.")
 @click.option("--picture", type=click.Path(dir_okay=False, path_type=Path), hidden=True, help="Draw an SVG.")
