@@ -532,3 +532,25 @@ async def test_what_failed_while_the_theater_closed_is_told() -> None:
 
     with pytest.raises(ActorFailedError, match="late"):
         await answer
+
+
+async def test_a_fault_of_the_runtime_ends_the_theater_and_everybody_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fault(*_: Any, **__: Any) -> None:
+        raise RuntimeError("ours")
+
+    theater = Theater()
+    await theater.open()
+    worker, other = await theater.spawn(Worker()), await theater.spawn(Worker())
+    waiting = asyncio.ensure_future(other.ask(Worker.work, HOUR))
+    await anyio.sleep(1)
+    monkeypatch.setattr("theater.settling.record_handled", fault)
+
+    with pytest.raises(RuntimeError, match="ours"):
+        await worker.ask(Worker.work)
+
+    with pytest.raises(RuntimeError, match="ours"):
+        await waiting
+    assert "the theater ends as by a crash" in caplog.messages
+    await theater.close()

@@ -279,6 +279,20 @@ async def test_bad_options_are_refused_before_anything_is_recorded(
     assert theater.statistics().events == before
 
 
+@pytest.mark.parametrize(
+    "numbers", [{"restarts": -1}, {"restarts": 1.5}, {"within": 0}, {"within": float("nan")}]
+)
+def test_a_restart_limit_has_a_whole_number_and_a_time(numbers: dict[str, Any]) -> None:
+    with pytest.raises(SetupError, match="must be"):
+        RestartLimit(**numbers)
+
+
+@pytest.mark.parametrize("name", [5, "", "a/b", ".", "..", "x" * 256, "\ud800"])
+async def test_a_name_is_one_segment_of_a_path(theater: Theater, name: Any) -> None:
+    with pytest.raises(SetupError, match="a name"):
+        await theater.spawn(Box(), name=name)
+
+
 @pytest.mark.parametrize("actor", [Box, "box", None])
 async def test_only_an_actor_can_be_spawned(theater: Theater, actor: Any) -> None:
     with pytest.raises(SetupError, match="spawn takes an actor"):
