@@ -95,7 +95,7 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
             cells[sleeper] = _prepare(stage, sleeper, pasts[sleeper.id], classes)
         except (TheaterError, TypeError, ValueError) as error:
             left.append(LeftAlone(sleeper.name, str(error)))
-    letters = _letters(stage, {sleeper.id for sleeper in cells})
+    letters = {} if stage.was_closed else _letters(stage, {sleeper.id for sleeper in cells})
     waking: list[_Waking] = []
     for sleeper, cell in cells.items():
         try:
@@ -164,7 +164,7 @@ def _imported(class_name: str) -> type[Actor]:
 
 
 def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]]]:
-    """What actors sent to those who wake and was never received, in the order of sending."""
+    """After a crash: what actors sent to those who wake and was never received, in the order of sending."""
     pasts = [
         fold(_events(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
         for actor, (events, head) in stage.journal.tips().items()
@@ -191,7 +191,9 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     if cell.supervisor is not None and cell.supervisor.state == "gone":
         raise SetupError("its supervisor is asleep")
     assert past.state is not None
-    envelopes = [_envelope(cell, letter) for letter in (*past.letters, *letters)]
+    sent = {tuple(letter["from"][:2]) for letter in letters}
+    kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in sent]
+    envelopes = [_envelope(cell, letter) for letter in (*kept, *letters)]
     timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
     try:
         life.load(cell, past.state)

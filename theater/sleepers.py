@@ -41,11 +41,9 @@ class Past:
 
     state: dict[str, Any] | None = None  # None where the record does not hold it
     initial: dict[str, Any] | None = None  # as it was spawned
-    letters: list[Letter] = field(default_factory=list)  # from outside, undelivered at the last close
+    letters: list[Letter] = field(default_factory=list)  # that lay in the mailbox at the last clean close
     timers: dict[int, Event] = field(default_factory=dict)  # pending, by the seq of `timer/set`
-    fired: dict[int, int] = field(
-        default_factory=dict
-    )  # when a periodic timer last fired, nanoseconds since 1970
+    fired: dict[int, int] = field(default_factory=dict)  # when each last fired, nanoseconds since 1970
     open: Event | None = None  # a message received and not yet handled
     sent: dict[int, tuple[bytes, Letter]] = field(default_factory=dict)  # to whom, by seq; not withdrawn
     received: set[tuple[bytes, int]] = field(default_factory=set)  # sender and seq of what came from actors
@@ -70,6 +68,12 @@ def read_sleepers(journal: Journal) -> dict[str, Sleeper]:
             head=head,
         )
     return sleepers
+
+
+def was_closed(journal: Journal) -> bool:
+    """Whether the record ends with a clean close, so that every mailbox stands in its actor's snapshot."""
+    events, _ = journal.tips().get(ROOT, (0, b""))
+    return bool(events) and Event.read(journal.event(ROOT, events - 1)).kind == "theater/closed"
 
 
 def fold(events: Iterable[Event]) -> Past:
@@ -98,11 +102,6 @@ def _snapshot(past: Past, event: Event) -> None:
     past.letters = list(event.body.get("mailbox", ()))
 
 
-def _resumed(past: Past, event: Event) -> None:
-    _state(past, event)
-    past.letters = []
-
-
 def _received(past: Past, event: Event) -> None:
     past.open = event
     _from(past, event)
@@ -118,6 +117,10 @@ def _from(past: Past, event: Event) -> None:
     sender = event.body.get("from")
     if sender is not None:
         past.received.add((sender[0], sender[1]))
+    for letter in past.letters:
+        if all(letter[key] == event.body.get(key) for key in ("from", "handler", "args")):
+            past.letters.remove(letter)
+            return
 
 
 def _sent(past: Past, event: Event) -> None:
@@ -156,7 +159,7 @@ def _timer_cancelled(past: Past, event: Event) -> None:
 _STEPS = {
     "actor/spawned": _spawned,
     "actor/snapshot": _snapshot,
-    "actor/resumed": _resumed,
+    "actor/resumed": _state,
     "actor/restarted": _state,
     "message/received": _received,
     "message/handled": _handled,
@@ -174,7 +177,7 @@ def snapshot_body(cell: Cell) -> dict[str, Any] | None:
     body: dict[str, Any] = {}
     if cell.stale and cell.keeper is not None:
         body["state"] = cell.keeper.plain()
-    letters = [received_body(envelope) for envelope in _undelivered(cell) if envelope.sender is None]
+    letters = [received_body(envelope) for envelope in _undelivered(cell)]
     if letters:
         body["mailbox"] = letters
     return body or None

@@ -19,7 +19,7 @@ from theater.keys import SigningKey
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
-from theater.sleepers import read_sleepers
+from theater.sleepers import read_sleepers, was_closed
 from theater.statistics import Statistics
 
 if TYPE_CHECKING:
@@ -102,6 +102,7 @@ class Stage:
             "version": VERSION,
         }
         self.asleep = read_sleepers(self.journal)
+        self.was_closed = was_closed(self.journal)
         self.recorder.append(self.root, "theater/opened", body)
 
     def when_closed(self, task: Task[None]) -> None:
