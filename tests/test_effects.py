@@ -82,6 +82,14 @@ async def answer_what_does_not_pack() -> Any:
     return object()
 
 
+def with_unknown_names(thing: "Nowhere") -> "Nowhere":  # type: ignore[name-defined]  # noqa: F821, UP037  # the test
+    return thing
+
+
+def with_a_lock(thing: Any, lock: threading.Lock | None = None) -> Any:
+    return (thing, lock is None)
+
+
 def start_something() -> Any:
     return fetch("later")
 
@@ -176,6 +184,11 @@ class Doer(Actor):
     @handler
     async def written_in_c(self) -> tuple[Any, Any]:
         return await self.context.effect(max, 1, 5), await self.context.effect(len, [1, 2])
+
+    @handler
+    async def oddly_annotated(self) -> list[Any]:
+        context = self.context
+        return [await context.effect(with_unknown_names, 1), await context.effect(with_a_lock, 2)]
 
     @handler
     async def nameless(self) -> None:
@@ -305,6 +318,10 @@ async def test_functions_written_in_c_are_effects_too(theater: Theater, doer: Ac
     assert await doer.ask(Doer.written_in_c) == (5, 2)
     names = [event.body["effect"] for event in told(theater, doer, "effect/begun")]
     assert names == ["builtins:max", "builtins:len"]
+
+
+async def test_arguments_whose_types_cannot_be_carried_come_as_plain_values(doer: ActorRef[Doer]) -> None:
+    assert await doer.ask(Doer.oddly_annotated) == [1, (2, True)]
 
 
 async def test_a_lambda_is_an_effect_too(theater: Theater, doer: ActorRef[Doer]) -> None:

@@ -238,6 +238,14 @@ async def test_a_supervisor_learns_from_spawn_that_its_child_did_not_start(theat
     assert await parent.ask(Parent.try_to_spawn) == "no start"
 
 
+async def test_an_actor_without_a_name_has_one_that_nobody_asks_for(theater: Theater) -> None:
+    first, second = await theater.spawn(Box()), await theater.spawn(Box())
+
+    assert first.name.startswith("box-")
+    assert first.name != second.name
+    assert theater.find(first.name) == first
+
+
 async def test_the_context_is_not_there_in_on_load(theater: Theater) -> None:
     class Early(Actor):
         def on_load(self) -> None:

@@ -128,6 +128,16 @@ class Keeper(Actor):
         self.context.every(seconds, Keeper.add, "rang")
 
     @handler
+    async def ring_never(self) -> None:
+        self.context.after(3600, Keeper.add, "rang").cancel()
+
+    @handler
+    async def ask_friend_in_vain(self) -> None:
+        assert self.friend is not None
+        with anyio.move_on_after(0.001):
+            await self.friend.ask(Keeper.add, "withdrawn")
+
+    @handler
     async def wait_at(self, gate: str) -> None:
         await GATES[gate].wait()
 
@@ -603,3 +613,77 @@ async def test_a_class_may_have_another_name_by_now(stage: Callable[..., Theater
     async with stage() as theater:
         keeper = await theater.spawn(Renamed(), name="keeper", resume=True)
         assert await keeper.ask(Keeper.all) == [1]
+
+
+async def test_a_cancelled_timer_stays_cancelled(stage: Callable[..., Theater]) -> None:
+    async with stage() as theater:
+        keeper = await theater.spawn(Keeper(), name="keeper")
+        await keeper.ask(Keeper.ring_never)
+
+    async with stage() as theater:
+        keeper = await theater.spawn(Keeper(), name="keeper", resume=True)
+        assert not keeper._cell.timers
+
+
+async def test_a_withdrawn_message_is_not_delivered(stage: Callable[..., Theater]) -> None:
+    GATES["gate"] = anyio.Event()
+    async with stage(closing=0) as theater:
+        busy = await theater.spawn(Keeper(), name="busy")
+        other = await theater.spawn(Keeper(friend=busy), name="other")
+        await busy.tell(Keeper.wait_at, "gate")
+        await other.ask(Keeper.ask_friend_in_vain)
+        await other.ask(Keeper.tell_friend, "told")
+
+    GATES["gate"].set()
+    async with stage() as theater:
+        await theater.resume()
+        assert await theater.find("busy").ask(Keeper.all) == ["told"]
+
+
+async def test_what_was_set_and_queued_survives_a_second_close(stage: Callable[..., Theater]) -> None:
+    GATES["gate"] = anyio.Event()
+    async with stage(closing=0) as theater:
+        busy = await theater.spawn(Keeper(), name="busy")
+        other = await theater.spawn(Keeper(friend=busy), name="other")
+        await other.ask(Keeper.ring_every, 3600)
+        await busy.tell(Keeper.wait_at, "gate")
+        await busy.tell(Keeper.add, "from outside")
+        await other.ask(Keeper.tell_friend, "from another")
+    async with stage(closing=0) as theater:
+        await theater.resume()
+
+    GATES["gate"].set()
+    async with stage() as theater:
+        await theater.resume()
+        assert sorted(await theater.find("busy").ask(Keeper.all)) == ["from another", "from outside"]
+        assert len(theater.find("other")._cell.timers or ()) == 1
+
+
+async def test_a_watch_holds_while_the_watched_sleeps_longer(stage: Callable[..., Theater]) -> None:
+    async with stage() as theater:
+        friend = await theater.spawn(Keeper(), name="friend")
+        keeper = await theater.spawn(Keeper(friend=friend), name="keeper")
+        await keeper.ask(Keeper.watch_friend)
+
+    async with stage() as theater:
+        keeper = await theater.spawn(Keeper(), name="keeper", resume=True)
+        friend = await theater.spawn(Keeper(), name="friend", resume=True)
+        await friend.stop()
+        await theater.settled()
+
+        assert await keeper.ask(Keeper.all) == ["friend normal"]
+
+
+async def test_messages_that_died_with_their_actor_do_not_come_back(stage: Callable[..., Theater]) -> None:
+    GATES["gate"] = anyio.Event()
+    async with stage(closing=0) as theater:
+        busy = await theater.spawn(Keeper(), name="busy")
+        other = await theater.spawn(Keeper(friend=busy), name="other")
+        await busy.tell(Keeper.wait_at, "gate")
+        await other.ask(Keeper.tell_friend, "told")
+        await busy.kill()
+
+    async with stage() as theater:
+        assert [ref.name for ref in (await theater.resume()).refs] == ["other"]
+        successor = await theater.spawn(Keeper(), name="busy")
+        assert await successor.ask(Keeper.all) == []
