@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -687,3 +688,27 @@ async def test_messages_that_died_with_their_actor_do_not_come_back(stage: Calla
         assert [ref.name for ref in (await theater.resume()).refs] == ["other"]
         successor = await theater.spawn(Keeper(), name="busy")
         assert await successor.ask(Keeper.all) == []
+
+
+async def test_a_crash_forgets_nothing_that_was_settled(
+    stage: Callable[..., Theater], tmp_path: Path
+) -> None:
+    GATES["gate"] = anyio.Event()
+    image = tmp_path / "as it was"
+    async with stage(closing=0) as theater:
+        busy = await theater.spawn(Keeper(), name="busy")
+        other = await theater.spawn(Keeper(friend=busy), name="other")
+        await busy.ask(Keeper.add, "before")
+        await other.ask(Keeper.ring_every, 3600)
+        await busy.tell(Keeper.wait_at, "gate")
+        await busy.tell(Keeper.add, "from outside")
+        await other.ask(Keeper.tell_friend, "from another")
+        await other.ask(Keeper.ask_friend_in_vain)
+        shutil.copytree(tmp_path / "theater", image)
+
+    GATES["gate"].set()
+    async with Theater(image) as theater:
+        await theater.resume()
+        assert await theater.find("busy").ask(Keeper.all) == ["before", "from another"]
+        assert len(theater.find("other")._cell.timers or ()) == 1
+    assert History(image).verify().ok
