@@ -63,6 +63,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._executed)
         return future
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109  # asyncio's own
+        """Wait for the executor's threads to end; the clock walks meanwhile, so no time limit jumps by."""
+        self._executing += 1
+        try:
+            await super().shutdown_default_executor()
+        finally:
+            self._executing -= 1
+
     async def guard(self, test: Coroutine[Any, Any, T]) -> T:
         """Run `test`, and should all tasks wait for ever, raise the DeadlockError in it, where it waits."""
         self._guarded = task = asyncio.current_task(self)
