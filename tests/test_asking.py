@@ -220,6 +220,54 @@ async def test_from_the_record_alone_an_exception_is_of_the_nearest_class_that_i
     assert str(error) == "5 missing in mine"
 
 
+class StubbornError(Exception):
+    """Takes no attributes, and hides those that it has."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        raise AttributeError(name)
+
+    def __getattribute__(self, name: str) -> Any:
+        if name in {"args", "__dict__"}:
+            raise RuntimeError(name)
+        return super().__getattribute__(name)
+
+
+async def test_a_declared_exception_of_any_make_is_an_answer_and_the_actor_lives(theater: Theater) -> None:
+    class Odd(Actor):
+        @handler(raises=(ExceptionGroup, StubbornError))
+        async def fail(self, kind: str) -> None:
+            if kind == "group":
+                raise ExceptionGroup("many", [ValueError("a"), KeyError("b")])
+            raise StubbornError("no", 1)
+
+    odd = await theater.spawn(Odd())
+
+    with pytest.raises(ExceptionGroup, match=r"many \(2 sub-exceptions\)"):
+        await odd.ask(Odd.fail, "group")
+    with pytest.raises(StubbornError):
+        await odd.ask(Odd.fail, "stubborn")
+
+    assert theater.statistics().failures == 0
+    assert theater.statistics().actors == 1
+
+
+async def test_a_generator_exit_that_a_handler_raises_is_a_failure(theater: Theater) -> None:
+    class Odd(Actor):
+        @handler
+        async def fail(self) -> None:
+            raise GeneratorExit("by hand")
+
+        @handler
+        async def works(self) -> str:
+            return "still here"
+
+    odd = await theater.spawn(Odd())
+
+    with anyio.fail_after(1), pytest.raises(ActorFailedError, match="GeneratorExit: by hand"):
+        await odd.ask(Odd.fail)
+    assert await odd.ask(Odd.works) == "still here"
+
+
 async def test_a_declared_exception_crosses_from_actor_to_actor(theater: Theater) -> None:
     account, clerk = await theater.spawn(Account()), await theater.spawn(Clerk())
 

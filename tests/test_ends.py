@@ -555,3 +555,34 @@ async def test_a_watch_needs_a_handler(theater: Theater) -> None:
 
     with pytest.raises(ActorFailedError, match="has no handler 'on_end'"):
         await odd.ask(Odd.watch, worker)
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit, BaseException])
+async def test_an_on_load_that_raises_what_is_no_exception_leaves_nothing_behind(
+    theater: Theater, error: type[BaseException]
+) -> None:
+    class Odd(Actor):
+        times: int = 0
+
+        def on_load(self) -> None:
+            if self.times != 1:
+                raise error("odd")
+
+        @handler
+        async def fail(self) -> None:
+            raise ValueError("once")
+
+        @handler
+        async def break_in_load(self) -> None:
+            self.times = 2
+
+    with pytest.raises(ActorFailedError, match=r"failed in on_load: .*odd"):
+        await theater.spawn(Odd(), name="odd")
+    odd = await theater.spawn(Odd(times=1), name="odd")
+    await odd.tell(Odd.break_in_load)
+    with pytest.raises(ActorFailedError, match="once"):
+        await odd.ask(Odd.fail)
+    await theater.settled()
+
+    assert theater.statistics().actors == 0
+    assert reason(theater, odd) == "failed"

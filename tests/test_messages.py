@@ -478,3 +478,22 @@ async def test_other_actors_work_while_one_waits(theater: Theater) -> None:
         await anyio.wait_all_tasks_blocked()
         assert await quick.ask(Keeper.echo, 1) == 1
         tasks.cancel_scope.cancel()
+
+
+async def test_names_of_further_arguments_must_pack_too(theater: Theater) -> None:
+    class Collector(Actor):
+        @handler
+        async def collect(self, **more: int) -> list[str]:
+            return list(more)
+
+    class Name(str):
+        __slots__ = ()
+
+    collector = await theater.spawn(Collector())
+
+    with pytest.raises(TypeError, match=r"argument name '\\ud800': Expected Unicode text"):
+        await collector.ask("collect", **{"\ud800": 1})
+    with pytest.raises(TypeError, match=r"argument name 'name': Expected `str`, got `Name`"):
+        await collector.ask("collect", **{Name("name"): 1})
+
+    assert await collector.ask("collect", größe=1) == ["größe"]

@@ -165,6 +165,18 @@ async def test_only_a_time_above_zero_is_taken(theater: Theater, seconds: Any) -
     assert told(theater, clock, "timer/set") == []
 
 
+@pytest.mark.parametrize("seconds", [1e-300, 1e-10, 1e10, 1e300])
+async def test_a_time_that_nanoseconds_of_64_bits_cannot_tell_is_refused(
+    theater: Theater, seconds: float
+) -> None:
+    clock = await theater.spawn(Clock())
+
+    with pytest.raises(ActorFailedError, match=r"a timer takes 1e-09 to 9000000000\.0 seconds, not 1"):
+        await clock.ask(Clock.every, seconds)
+
+    assert told(theater, clock, "timer/set") == []
+
+
 async def test_bad_arguments_are_refused_when_the_timer_is_set(theater: Theater) -> None:
     class Wrong(Clock):
         @handler

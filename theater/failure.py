@@ -9,6 +9,7 @@ from theater.errors import SetupError
 from theater.untyped import MisfitError, World, build_plain, pack_plain
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement
+_ARGS: Any = vars(BaseException)["args"]  # errors may override how attributes are read and set
 
 
 def check_declared(raises: object) -> None:
@@ -39,9 +40,10 @@ def pack_error(error: BaseException, world: World, *, declared: Sequence[type[Ex
     """
     text = text_of(error)
     body: dict[str, Any] = {"class": type(error).__name__, "text": text}
-    attributes = dict(_packable(vars(error), world))
-    if error.args != (text,):
-        attributes |= _packable({"args": list(error.args)}, world)
+    attributes = dict(_packable(_attributes(error), world))
+    args = _ARGS.__get__(error)
+    if args != (text,):
+        attributes |= _packable({"args": list(args)}, world)
     if attributes:
         body["attributes"] = attributes
     base = next((kind for kind in type(error).__mro__ if kind in declared), None)
@@ -68,10 +70,17 @@ def restore_error(
     attributes: dict[str, Any] = {name: build_plain(it, world) for name, it in plain.items()}
     args = tuple(attributes.pop("args", [body["text"]]))
     maker: Any = next(base for base in kind.__mro__ if not base.__flags__ & _HEAP_TYPE)
+    if issubclass(kind, BaseExceptionGroup):  # whose parts are not recorded; none would be no group
+        args = (body["text"], [Exception(body["text"])])
     error: Exception = maker.__new__(kind, *args)  # a `__new__` of its own may want what the record lacks
-    error.args = args
-    vars(error).update(attributes)
+    _ARGS.__set__(error, args)
+    _attributes(error).update(attributes)
     return error
+
+
+def _attributes(error: BaseException) -> dict[str, Any]:
+    found: dict[str, Any] = object.__getattribute__(error, "__dict__")
+    return found
 
 
 def _class_of(body: Mapping[str, Any], declared: Sequence[type[Exception]]) -> type[Exception]:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar, overload
 from theater import failure
 from theater.errors import SetupError
 from theater.shape import Shape
-from theater.untyped import SURE_BITS, MisfitError, World, passes
+from theater.untyped import SURE_BITS, MisfitError, World, check_scalar, name_of, passes
 
 F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
 
@@ -249,6 +249,8 @@ class HandlerPlan:
                 raise TypeError(f"{self.label}() got several values for argument {name!r}")
             if name not in self._by_name and self._more is None:
                 raise TypeError(f"{self.label}() got an unexpected argument {name!r}")
+            if name not in self._by_name:
+                self._check_name(name)
         by_name = self._placed[len(args) :]
         for index, one in enumerate(by_name, start=len(args)):
             if one.is_required and (one.name not in kwargs or index < self._only_by_place):
@@ -256,6 +258,17 @@ class HandlerPlan:
         for name in self._required:
             if name not in kwargs:
                 raise TypeError(f"{self.label}() missing argument {name!r}")
+
+    def _check_name(self, name: str) -> None:
+        """Of `**more` the names are the sender's, and they must pack as the values do."""
+        if type(name) is not str:
+            raise TypeError(
+                f"{self.label}() argument name {name!r}: Expected `str`, got `{name_of(type(name))}`"
+            )
+        try:
+            check_scalar(name)
+        except MisfitError as misfit:
+            raise TypeError(f"{self.label}() argument name {name!r}: {misfit}") from None
 
 
 def _split(values: list[Any], kwargs: Mapping[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:

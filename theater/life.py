@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from theater import settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
-from theater.loop import Cancelled, apart, until_done
+from theater.loop import Cancelled, apart, is_at_work, until_done
 from theater.restart import Reason, Restore, may_restart, recent
 from theater.sending import message
 from theater.turn import received_body
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("theater")
 
-_PROGRAM_ENDS = (KeyboardInterrupt, SystemExit, GeneratorExit)  # never an actor's failure
+PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)  # never an actor's failure
 
 
 async def live(cell: Cell) -> None:
@@ -81,8 +81,10 @@ def load(cell: Cell, state: dict[str, Any]) -> None:
 
 async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     """A handler or hook ended by an exception: an answer, the asker's leaving, or a failure."""
-    if isinstance(error, _PROGRAM_ENDS) or (
-        isinstance(error, JournalFailedError) and cell.theater.journal.failed
+    if (
+        isinstance(error, PROGRAM_ENDS)
+        or (isinstance(error, GeneratorExit) and not is_at_work(cell.task, cell.loop))  # closed from outside
+        or (isinstance(error, JournalFailedError) and cell.theater.journal.failed)
     ):
         raise error
     if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
@@ -164,7 +166,9 @@ async def _start_again(cell: Cell) -> None:
         cell.stale = False
         try:
             load(cell, state)
-        except Exception as error:  # noqa: BLE001  # on_load is user code: its failure is the actor's
+        except PROGRAM_ENDS:
+            raise
+        except BaseException as error:  # noqa: BLE001  # on_load is user code: its failure is the actor's
             _report(cell, "on_load", error)
             continue
         first = signals.hook_envelope(cell, "on_start")

@@ -27,6 +27,7 @@ __all__ = [
     "TaskWatch",
     "TimerHandle",
     "apart",
+    "is_at_work",
     "is_virtual",
     "pause",
     "running_loop",
@@ -62,6 +63,11 @@ def start(loop: Loop, coroutine: Coroutine[Any, Any, None], *, current: Cell | N
 async def pause() -> None:
     """Let every other ready task have its turn."""
     await asyncio.sleep(0)
+
+
+def is_at_work(task: Task[Any] | None, loop: Loop) -> bool:
+    """Say whether `task` is what the loop runs at this moment."""
+    return task is not None and asyncio.current_task(loop) is task
 
 
 async def until_done(*futures: Future[Any], within: float | None = None) -> bool:

@@ -116,7 +116,9 @@ def begin(cell: Cell, state: dict[str, Any]) -> None:
         cell.initial = state
     try:
         life.load(cell, state)
-    except Exception as error:
+    except life.PROGRAM_ENDS:
+        raise
+    except BaseException as error:
         text = f"{cell.class_name} {cell.name!r} failed in on_load: {type(error).__name__}: {text_of(error)}"
         cell.record(
             "actor/failed",

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from theater.mailbox import Envelope
 
 _BILLION = 1_000_000_000
+_LEAST = 1e-9  # seconds: the record holds whole nanoseconds
+_MOST = 9e9  # 285 years of nanoseconds fit 63 bits
 
 
 class Timer:
@@ -103,8 +105,10 @@ def checked_delay(seconds: float) -> float:
     """Seconds from now, as a timer takes them.
 
     Raises:
-        SetupError: not a finite number above 0.
+        SetupError: not a number above 0, or not one that the record can hold.
     """
     if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not 0 < seconds < float("inf"):
         raise SetupError(f"a timer needs a time in seconds above 0, not {seconds!r}")
+    if not _LEAST <= seconds <= _MOST:
+        raise SetupError(f"a timer takes {_LEAST} to {_MOST} seconds, not {seconds!r}")
     return float(seconds)
