@@ -119,6 +119,15 @@ async def test_while_a_worker_thread_runs_the_clock_does_not_jump(in_thread: Cal
     assert 0.05 <= anyio.current_time() < 60
 
 
+def test_closing_waits_for_the_worker_threads_in_real_time() -> None:
+    async def leave_a_thread_at_work() -> None:
+        asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.1)
+        await asyncio.sleep(0)
+
+    for _ in range(3):
+        run(leave_a_thread_at_work)
+
+
 async def test_a_worker_thread_can_wait_for_the_loop() -> None:
     def work() -> None:
         anyio.from_thread.run(anyio.sleep, 0.05)

@@ -63,11 +63,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         future.add_done_callback(self._executed)
         return future
 
-    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ARG002, ASYNC109  # asyncio's own
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
         """Wait for the executor's threads to end; the clock walks meanwhile, so no time limit jumps by."""
         self._executing += 1
         try:
-            await super().shutdown_default_executor()
+            await super().shutdown_default_executor(*timeout)
         finally:
             self._executing -= 1
 
