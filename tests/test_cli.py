@@ -20,10 +20,12 @@ from theater import (
     ActorNotFoundError,
     ContentRef,
     CorruptContentError,
+    DiskFullError,
     FolderInUseError,
     History,
     MalformedError,
     SetupError,
+    Store,
     Theater,
     handler,
 )
@@ -307,6 +309,34 @@ def test_store_put_keeps_files_on_the_shelf_for_ever(tmp_path: Path) -> None:
     assert theater_command("store", "get", "shelf", "notes.txt", home=home).stdout == "tuesday"
     assert theater_command("store", "get", "shelf", hashes[0], home=home).stdout == "monday"
     assert told == {"actor": "shelf", "label": "x", "hash": ContentRef.of(b"labelled").hash}
+
+
+def test_a_file_that_does_not_fit_on_the_disk_is_one_line_and_code_4(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> ContentRef:
+        raise DiskFullError("no space left")
+
+    monkeypatch.setattr(Store, "put_file", full)
+    file = tmp_path / "notes.txt"
+    file.touch()
+
+    done = theater_command("store", "put", str(file), home=tmp_path / "t")
+
+    assert done.exit_code == 4
+    assert is_one_line(done.stderr)
+    assert "no space left" in done.stderr
+
+
+def test_an_empty_label_is_refused_and_not_taken_for_none(tmp_path: Path) -> None:
+    file = tmp_path / "notes.txt"
+    file.write_text("monday")
+
+    done = theater_command("store", "put", str(file), "--label", "", home=tmp_path / "t")
+
+    assert done.exit_code == 2
+    assert is_one_line(done.stderr)
+    assert not (tmp_path / "t").exists()
 
 
 # -- verifying and proving -------------------------------------------------------------------------------

@@ -184,6 +184,25 @@ def test_the_traceback_of_a_failing_actor_is_shown_to_who_asks(crew: Path) -> No
     assert "Traceback" in Program(crew, "run", "crew:Unlucky", "--debug").end()[2]
 
 
+def test_a_module_that_exits_when_it_is_imported_is_named(crew: Path) -> None:
+    (crew / "leaving.py").write_text("raise SystemExit(3)")
+
+    code, _, wrong = Program(crew, "run", "leaving:Actor").end()
+
+    assert code == 2
+    assert "importing leaving failed: SystemExit: 3" in wrong
+
+
+def test_run_says_why_a_folder_cannot_be_opened(crew: Path) -> None:
+    (crew / "t").mkdir()
+    (crew / "t" / "file").touch()
+
+    code, _, wrong = Program(crew, "run", "crew:Clock").end()
+
+    assert code == 4
+    assert "not empty" in wrong
+
+
 def test_an_actor_without_defaults_cannot_be_run(crew: Path) -> None:
     code, _, wrong = Program(crew, "run", "crew:Needy").end()
 

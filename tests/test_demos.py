@@ -228,7 +228,7 @@ def test_the_ledger_proves_that_no_money_was_made_or_lost(tmp_path: Path) -> Non
 def test_the_ledger_shows_a_table_and_the_line_of_verify(tmp_path: Path) -> None:
     for bank in ("bank", "bank-2"):
         done = demo(tmp_path / "t", "ledger", "--transfers", "20", "--accounts", "8")
-        assert f"theater log {bank}/account-007 " in done.stdout
+        assert f"theater log {bank}/account-000 " in done.stdout
 
     assert "none was made or lost" in done.stdout
     assert f"\n{History(tmp_path / 't').verify()}\n" in done.stdout

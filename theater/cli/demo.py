@@ -64,7 +64,7 @@ def library(
     files = reading.sources(root)
     if not files:
         raise click.UsageError(f"no .py file below {root}")
-    console = Screen(highlight=False, width=_WIDTH, record=True) if picture else screen()
+    console = Screen(width=_WIDTH, record=True) if picture else screen()
     if not as_json:
         of = f"Python {platform.python_version()}'s standard library" if path is None else str(root)
         console.print(f"{len(files):,} .py files of {of}", style="bold", soft_wrap=True)
@@ -107,7 +107,7 @@ def ledger_(settings: Settings, *, transfers: int, accounts: int, as_json: bool)
         document({"bank": name, **dataclasses.asdict(found), "ok": found.ok, "verify": plain(report)})
     else:
         _print(console, playbill.ledger(found, report))
-        _invite(console, settings.home, f"{name}/account-007")
+        _invite(console, settings.home, f"{name}/account-000")
     _end(report, is_well=found.ok)
 
 
@@ -140,7 +140,7 @@ def _invite(console: Console, home: Path, actor: str) -> None:
         f"prove {actor}@1 -o it.tlog-proof",
         "verify",
     ):
-        console.print(f"    theater {words}{where}", markup=False)
+        console.print(f"    theater {words}{where}")
 
 
 def _end(report: Report, *, is_well: bool) -> None:

@@ -21,6 +21,7 @@ from theater import (
     StoreNotFoundError,
     TheaterError,
 )
+from theater.cli.visible import visible
 
 WRONG, USAGE, MISSING, FOLDER, FAILED, FAULT = 1, 2, 3, 4, 5, 70
 INTERRUPTED, PIPE, TERMINATED = 130, 141, 143
@@ -86,7 +87,7 @@ def end(error: BaseException, *, debug: bool) -> int:
         _let_go()
     elif told(error):
         if debug:
-            click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+            click.echo(visible("".join(traceback.format_exception(error)), keep="\n"), err=True, nl=False)
         error = _single(error)
         line = f"theater: {_text(error)}"
         click.echo(line if code != FAULT else f"{line}; {HINT}", err=True)
@@ -122,7 +123,7 @@ def _text(error: BaseException) -> str:
 
 
 def _in_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))
 
 
 def _single(error: BaseException) -> BaseException:

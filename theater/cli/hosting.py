@@ -12,6 +12,7 @@ import click
 from anyio.abc import TaskStatus
 
 from theater.cli.endings import HINT, Ended
+from theater.cli.visible import visible
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -58,7 +59,8 @@ class _Teller(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         why = f": {type(error).__name__}: {error}; {HINT}" if error is not None else ""
         text = self.format(record) if self._debug else " ".join(f"{record.getMessage()}{why}".split())
-        click.echo(f"theater: {text}", err=True)
+        shown = visible(text, keep="\n")
+        click.echo(f"theater: {shown}", err=True)
 
 
 @contextmanager

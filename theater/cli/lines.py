@@ -11,6 +11,7 @@ from theater import Event
 from theater.cli.looking import Look
 from theater.cli.telling import tell
 from theater.cli.values import moment
+from theater.cli.visible import visible
 
 _COLOURS = {
     "actor": "magenta",
@@ -30,7 +31,7 @@ def line_of(event: Event, names: Mapping[bytes, str], *, named: bool = False) ->
     colour = "red" if is_bad else _COLOURS.get(event.kind.partition("/")[0], "")
     parts: list[str | tuple[str, str]] = []
     if named:
-        parts.append((f"{names.get(event.actor, event.actor.hex()[:8])} ", "bold"))
+        parts.append((f"{visible(names.get(event.actor, event.actor.hex()[:8]))} ", "bold"))
     parts += [f"{event.seq:>6} ", (f"{moment(event.time):%H:%M:%S.%f}"[:-3] + " ", "dim")]
     parts += [(f"{event.kind:<18} ", colour), tell(event, names)]
     return Text.assemble(*parts, no_wrap=True, overflow="ignore")

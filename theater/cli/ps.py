@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rich.text import Text
+
 from theater import RecordedActor
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
@@ -24,9 +26,9 @@ def command(settings: Settings, *, as_json: bool) -> None:
     screen().print(shown if actors else "nobody was ever spawned here")
 
 
-def _state(actor: RecordedActor) -> str:
+def _state(actor: RecordedActor) -> Text:
     why = f" ({actor.reason})" if actor.reason else ""
-    return f"[{_COLOURS[actor.state]}]{actor.state}{why}[/]"
+    return Text(f"{actor.state}{why}", _COLOURS[actor.state])
 
 
 def _plain(actor: RecordedActor) -> dict[str, object]:

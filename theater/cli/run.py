@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import anyio
 import anyio.to_thread
 import click
 
-from theater import Actor, ActorFailedError, ActorRef, Event, FolderError, Theater
+from theater import Actor, ActorFailedError, ActorRef, Event, FolderError, Theater, TheaterError
 from theater.cli.endings import FAILED, Ended
 from theater.cli.hosting import perform
 from theater.cli.lines import News, line_of
@@ -45,8 +46,11 @@ def command(settings: Settings, actor: str, *, as_json: bool) -> None:
 
     try:
         perform(main, debug=settings.debug)
-    finally:
-        show.now()
+    except BaseException:
+        with suppress(TheaterError):  # what ended the run says more than a folder that cannot be read
+            show.now()
+        raise
+    show.now()
     if show.reason == "failed":
         raise Ended(FAILED)
 
@@ -103,7 +107,7 @@ def _actor(text: str) -> Actor:
     sys.path.insert(0, str(Path.cwd()))
     try:
         found = getattr(import_module(module), name, None)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise click.UsageError(f"importing {module} failed: {type(error).__name__}: {error}") from error
     if not (isinstance(found, type) and issubclass(found, Actor)):
         raise click.UsageError(f"{module} has no actor class {name}")

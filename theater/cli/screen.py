@@ -3,17 +3,39 @@
 from __future__ import annotations
 
 import json
-from typing import NoReturn
+import re
+from collections.abc import Iterable
+from typing import Any, NoReturn
 
 import click
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
+from rich.text import Text
+
+from theater.cli.visible import visible
 
 _WIDE = 10_000  # characters
+_STEERING = re.compile("[\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What JSON leaves as it is, though a terminal may obey it."""
 
 
 class Screen(Console):
-    """Rich's console; when whoever reads it goes away, that is an error like any other."""
+    """Rich's console for text that others wrote: none of it is markup, and none steers the terminal.
+
+    When whoever reads it goes away, that is an error like any other.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(visible(text), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for segment in super().render(renderable, options):
+            text, style, control = segment
+            yield segment if control else Segment(visible(text, keep="\n"), style)
 
     def on_broken_pipe(self) -> NoReturn:
         raise BrokenPipeError
@@ -21,7 +43,7 @@ class Screen(Console):
 
 def screen() -> Console:
     """Standard output; colours only on a terminal, and no line is broken for `grep`."""
-    made = Screen(highlight=False, soft_wrap=True)
+    made = Screen(soft_wrap=True)
     if not made.is_terminal:
         made.width = _WIDE
     return made
@@ -37,9 +59,14 @@ def table(*columns: str, numbers: tuple[str, ...] = ()) -> Table:
 
 def document(value: object) -> None:
     """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(_json(value, indent=2))
 
 
 def line(value: object) -> None:
     """Print one line of JSON, of a stream of them."""
-    click.echo(json.dumps(value, ensure_ascii=False))
+    click.echo(_json(value))
+
+
+def _json(value: object, *, indent: int | None = None) -> str:
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from theater import Actor, ContentRef, handler
+from theater import Actor, ContentRef, DiskFullError, handler
 
 NAME = "shelf"
 
@@ -10,7 +10,7 @@ NAME = "shelf"
 class Shelf(Actor):
     """Keeps files by content, and under labels."""
 
-    @handler(raises=(OSError,))
+    @handler(raises=(OSError, DiskFullError))
     async def keep(self, path: str, label: str) -> ContentRef:
         """Keep what is in a file; the newest at `label`."""
         ref = await self.context.store.put_file(path)

@@ -13,6 +13,7 @@ from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import document, screen
 from theater.cli.values import brief, event_json, moment, size_of
+from theater.cli.visible import visible
 from theater.codec import Outlined
 
 _ROOM = 2_000  # characters for one value
@@ -38,12 +39,12 @@ def command(settings: Settings, event: str, *, as_json: bool) -> None:
     width = max(len(key) for key, _ in rows) + 2
     console = screen()
     for key, value in rows:
-        indented = value.replace("\n", "\n" + " " * width)
-        console.print(Text.assemble((key.ljust(width), "dim"), indented))
+        indented = visible(value, keep="\n\t").replace("\n", "\n" + " " * width)
+        console.print(Text.assemble((visible(key).ljust(width), "dim"), indented))
 
 
 def _rows(look: Look, event: Event, name: str) -> Iterator[tuple[str, str]]:
-    yield "event", f"{name}@{event.seq}"
+    yield "event", f"{visible(name)}@{event.seq}"
     yield "kind", event.kind
     yield "time", f"{moment(event.time):%Y-%m-%d %H:%M:%S.%f} UTC"
     yield "hash", event.hash.hex()

@@ -15,6 +15,7 @@ from theater.cli.screen import document, screen, table
 from theater.cli.shelf import NAME, Shelf
 from theater.cli.values import size_of
 from theater.store.fold import Holding
+from theater.store.requests import checked_label
 
 _SHORT = 16  # hex digits of a hash on the screen
 _LEAST = 4  # that name a content
@@ -96,17 +97,17 @@ def get(settings: Settings, actor: str, what: str, *, store_id: str | None, outp
 def put(settings: Settings, file: Path, *, label: str | None, as_json: bool) -> None:
     """Keep FILE in the store of the actor `shelf`, at a label; the folder is made if there is none."""
     refs: list[ContentRef] = []
-    path = str(file.absolute())
+    path, at = str(file.absolute()), checked_label(file.name if label is None else label)
 
     async def keep(until: anyio.CancelScope) -> None:
         with until:
             async with Theater(settings.home) as theater:
                 shelf = await theater.spawn(Shelf(), name=NAME, resume=True)
-                refs.append(await shelf.ask(Shelf.keep, path, label or file.name))
+                refs.append(await shelf.ask(Shelf.keep, path, at))
 
     perform(keep, debug=settings.debug)
     if as_json:
-        document({"actor": NAME, "label": label or file.name, "hash": refs[0].hash})
+        document({"actor": NAME, "label": at, "hash": refs[0].hash})
     else:
         click.echo(refs[0].hash)
 

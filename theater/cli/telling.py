@@ -7,6 +7,7 @@ from typing import Any
 
 from theater import Event
 from theater.cli.values import brief
+from theater.cli.visible import visible
 
 Names = Mapping[bytes, str]
 _BILLION = 1_000_000_000
@@ -15,7 +16,7 @@ _BILLION = 1_000_000_000
 def tell(event: Event, names: Names) -> str:
     """What an event says, besides its kind."""
     other = _of_store if event.kind.startswith("store/") else _plain
-    return _TELLERS.get(event.kind, other)(event.body, names)
+    return visible(_TELLERS.get(event.kind, other)(event.body, names))
 
 
 def _plain(body: Mapping[str, Any], names: Names) -> str:

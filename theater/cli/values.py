@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from theater import ContentRef, Event
+from theater.cli.visible import visible
 from theater.codec import ActorAddress, Outlined
 
 Names = Mapping[bytes, str]
@@ -104,7 +105,7 @@ def _text(value: str, _: Names, room: int) -> str:
 def _bytes(value: bytes, names: Names, room: int) -> str:
     """Text where it is text, else hex digits; an actor's id by its name."""
     if value in names:
-        return f"<{names[value]}>"
+        return f"<{visible(names[value])}>"
     is_text = value[:room].isascii() and value[:room].decode().isprintable()
     start = value[: room // 4] if len(value) > room else value
     shown = repr(start) if is_text else f"0x{start.hex()}"
@@ -136,7 +137,7 @@ def _ref(value: ContentRef, _: Names, __: int) -> str:
 
 
 def _address(value: ActorAddress, names: Names, _: int) -> str:
-    return f"<{names.get(value.id, value.id.hex())}>"
+    return f"<{visible(names.get(value.id, value.id.hex()))}>"
 
 
 def _outlined(value: Outlined, _: Names, __: int) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import click
+from rich.text import Text
 
 from theater import Report
 from theater.cli.endings import WRONG, Ended
@@ -29,8 +30,8 @@ def command(settings: Settings, actor: str | None, *, signatures: bool, as_json:
     else:
         console = screen()
         for line in steps(report):
-            console.print(line)
-        console.print(str(report), style="red" if not report.ok else "bold green", markup=False)
+            console.print(Text.from_markup(line))
+        console.print(str(report), style="red" if not report.ok else "bold green")
     if not report.ok:
         raise Ended(WRONG)
 
