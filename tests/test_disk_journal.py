@@ -173,6 +173,18 @@ async def test_a_theater_without_its_segments_is_damaged(tmp_path: Path) -> None
         await DiskJournal(tmp_path).open()
 
 
+async def test_a_closed_theater_without_its_only_segment_is_damaged(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)) as journal:
+        Scribe(journal).keep(b"content")
+        await committed(journal)
+    (tmp_path / "segments" / "00000001").unlink()
+
+    with pytest.raises(CorruptJournalError, match="what was closed"):
+        await DiskJournal(tmp_path).open()
+
+    assert not list((tmp_path / "segments").iterdir())
+
+
 async def test_a_system_that_cannot_reserve_room_writes_zeros_instead(tmp_path: Path) -> None:
     calls = Calls(allocate=_allocate_by_zeros)
     async with opened(DiskJournal(tmp_path, calls=calls)) as journal:

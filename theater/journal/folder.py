@@ -68,7 +68,7 @@ class Folder:
             CorruptJournalError: their folder is gone.
         """
         if not self.segments.is_dir():
-            raise CorruptJournalError(f"{self.segments} is gone")
+            raise CorruptJournalError(str(self.segments), expected="the folder of the log", found="none")
         names = [path.name for path in self.segments.iterdir()]
         return sorted(int(name) for name in names if len(name) == SEGMENT_DIGITS and name.isdecimal())
 

@@ -130,7 +130,8 @@ def _refuse_damage(folder: Folder, walk: Walk, checkpoint: Checkpoint) -> None:
     closed = folder.closed()
     if closed is None:
         return
-    length = folder.segment(segment).stat().st_size
+    path = folder.segment(segment)
+    length = path.stat().st_size if path.exists() else 0
     found = Closed(segment, length, checkpoint.size, checkpoint.root)
     if found != closed or length != offset:
         raise CorruptJournalError(where, expected=f"what was closed, {closed}", found=found)
