@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -101,10 +102,9 @@ async def wrong(theater: Theater, counter: ActorRef[Counter]) -> None:
 
 def refused_by_mypy(program: Path) -> set[int]:
     """The numbers of the lines that mypy, as strict as it gets, refuses."""
-    cache = (
-        Path(__file__).parent.parent / ".mypy_cache"
-    )  # shared with the linter's run, which takes seconds off
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(cache), program.name]
+    shared = Path(__file__).parent.parent / ".mypy_cache"  # with the linter's run, which takes seconds off
+    cache = os.environ.get("MYPY_CACHE_DIR", str(shared))
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, program.name]
     done = subprocess.run(command, check=False, cwd=program.parent, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr
     return {int(number) for number in re.findall(r"^program\.py:(\d+): error", done.stdout, re.MULTILINE)}
