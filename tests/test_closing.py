@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import signal
 from pathlib import Path
@@ -554,3 +555,55 @@ async def test_a_fault_of_the_runtime_ends_the_theater_and_everybody_is_told(
         await waiting
     assert "the theater ends as by a crash" in caplog.messages
     await theater.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # Python says so too
+async def test_a_handler_that_ignores_even_the_end_of_its_coroutine_does_not_keep_a_theater_open(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Deaf(Actor):
+        @handler
+        async def listen(self) -> None:
+            for _ in range(10_000):
+                with contextlib.suppress(BaseException):
+                    await anyio.sleep(3600)
+
+    before = asyncio.all_tasks()
+    theater = Theater(closing=0.1)
+    await theater.open()
+    deaf = await theater.spawn(Deaf())
+    await deaf.tell(Deaf.listen)
+    await anyio.sleep(0.1)
+
+    with anyio.fail_after(60):
+        await theater.close()
+
+    assert asyncio.all_tasks() == before
+    assert "ignores even the end of its coroutine" in caplog.text
+
+
+async def test_who_cancels_all_tasks_of_the_loop_does_not_cut_a_closing_short(tmp_path: Path) -> None:
+    class Slow(Actor):
+        @handler
+        async def work(self) -> None:
+            await anyio.sleep(3600)
+
+    before = asyncio.all_tasks()
+    theater = Theater(tmp_path, closing=600)
+    await theater.open()
+    slow = await theater.spawn(Slow())
+    await slow.tell(Slow.work)
+    closing = asyncio.create_task(theater.close())
+    await anyio.sleep(1)
+
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+    with anyio.fail_after(60):
+        await theater.close()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+
+    assert asyncio.all_tasks() == before
+    report = History(tmp_path).verify()
+    assert report.ok
+    assert report.closed

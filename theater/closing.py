@@ -44,7 +44,7 @@ async def close(stage: Stage, *, within: float) -> None:
     """Close in a task of the runtime's own, so that no cancellation of the caller cuts it short."""
     if stage.ended is None:
         stage.ended = stage.loop.create_future()
-        start(stage.loop, _close(stage, within), current=None).add_done_callback(stage.when_closed)
+        _begin(stage, within)
     cancelled: Cancelled | None = None
     with anyio.CancelScope(shield=True):  # a cancelled scope would cancel us in each turn of the loop
         while not stage.ended.done():
@@ -57,6 +57,16 @@ async def close(stage: Stage, *, within: float) -> None:
     stage.ended.result()
 
 
+def _begin(stage: Stage, within: float) -> None:
+    def ended(task: Task[None]) -> None:
+        if task.cancelled():  # whoever cancels all tasks of the loop does not cut the closing short
+            _begin(stage, 0.0)
+        else:
+            stage.when_closed(task)
+
+    start(stage.loop, _close(stage, within), current=None).add_done_callback(ended)
+
+
 async def _close(stage: Stage, within: float) -> None:
     stage.is_closed = True
     for cell in stage.cells.values():
@@ -65,19 +75,26 @@ async def _close(stage: Stage, within: float) -> None:
     if within and stage.journal.failed is None:
         await _drain(stage, within)
     await _cut(stage)
+    try:
+        if not stage.is_sealed:
+            _seal(stage)
+    finally:
+        await stage.journal.close()
+
+
+def _seal(stage: Stage) -> None:
+    """Tell whoever still waits, and write the last events."""
+    stage.is_sealed = True
+    stage.watch.end()
     stage.dismiss(
         lambda cell, envelope: NotRunningError("the theater is closed", message=message(cell, envelope))
     )
-    try:
-        if stage.journal.failed is None:
-            for cell in stage.cells.values():
-                body = snapshot_body(cell)
-                if body is not None:
-                    cell.record("actor/snapshot", body)
-            stage.recorder.append(stage.root, "theater/closed", {})
-    finally:
-        stage.watch.end()
-        await stage.journal.close()
+    if stage.journal.failed is None:
+        for cell in stage.cells.values():
+            body = snapshot_body(cell)
+            if body is not None:
+                cell.record("actor/snapshot", body)
+        stage.recorder.append(stage.root, "theater/closed", {})
 
 
 async def _drain(stage: Stage, within: float) -> None:
@@ -121,9 +138,11 @@ async def _cut(stage: Stage) -> None:
             task.cancel()
         for task in stage.strays:
             task.cancel()
-    for task in (*(task for task in tasks if not task.done()), *stage.strays):
+    clinging = [*(task for task in tasks if not task.done()), *stage.strays]
+    for task in clinging:
         logger.error("%r never let go; its coroutine is closed", task)
         _close_coroutine(task)
+    await until_done(*clinging, within=_PATIENCE)
 
 
 def _close_coroutine(task: Task[None]) -> None:
@@ -131,6 +150,7 @@ def _close_coroutine(task: Task[None]) -> None:
     coroutine = task.get_coro()
     try:
         coroutine.close()
-    except RuntimeError:
+    except (Exception, Cancelled):  # the end of a handler that ignores its own is `Cancelled`
         logger.exception("%r ignores even the end of its coroutine", task)
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())  # all is said
     task.cancel()

@@ -76,6 +76,7 @@ class Stage:
         self.dead_letters = 0
         self.is_closed = False  # to the world outside
         self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
+        self.is_sealed = False  # its last event is written
         self.ended: Future[None] | None = None  # of the closing
 
     async def open(self) -> None:
