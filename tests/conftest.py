@@ -12,7 +12,7 @@ pytest_plugins = ["pytester"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--flip-bytes", type=int, default=0, help="flip every bit of a journal of at least this many bytes"
+        "--flip-bytes", type=int, default=4096, help="flip every bit of a journal of at least this many bytes"
     )
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import inspect
 import pickle
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,9 @@ from theater.errors import (
     MissingError,
     TheaterError,
 )
+from theater.mailbox import Message
+
+MESSAGE = Message(to=Any, handler="greet", args=("hello",), kwargs={})  # type: ignore[arg-type]  # to nobody
 
 # what a caller can do about it: indented below it, the errors it can catch as one
 TREE = """
@@ -103,16 +107,16 @@ def test_forged_names_the_place_and_both_sides() -> None:
 
 @pytest.mark.parametrize("error", [DeliveryError, MailboxFullError])
 def test_an_undelivered_message_is_handed_back(error: type[DeliveryError]) -> None:
-    raised = error("no room", message="hello")
+    raised = error("no room", message=MESSAGE)
 
-    assert (str(raised), raised.message) == ("no room", "hello")
+    assert (str(raised), raised.message) == ("no room", MESSAGE)
 
 
 def test_a_circle_of_asks_names_its_path() -> None:
-    error = AskCycleError(["a", "b", "a"], message="hello")
+    error = AskCycleError(["a", "b", "a"], message=MESSAGE)
 
     assert str(error) == "waiting would close a circle: a → b → a"
-    assert (error.path, error.message) == (("a", "b", "a"), "hello")
+    assert (error.path, error.message) == (("a", "b", "a"), MESSAGE)
 
 
 def test_a_failed_effect_keeps_class_name_and_text() -> None:

@@ -629,6 +629,38 @@ def test_an_alias_stands_for_its_value() -> None:
         Shape.of(pairs[int]).carry((1, "a"), world)
 
 
+def test_an_alias_that_holds_itself_is_refused() -> None:
+    class TypeAliasType:
+        """What `type Tree = list[Tree]` makes from Python 3.12 on."""
+
+        __value__: Any
+
+        def __repr__(self) -> str:
+            return "Tree"
+
+    tree = TypeAliasType()
+    items: Any = list
+    tree.__value__ = items[tree]
+
+    with pytest.raises(SetupError, match="Tree holds itself: make it a record class"):
+        Shape.of(tree)
+
+
+def test_a_name_that_a_record_within_a_record_does_not_know_is_told_of_by_itself() -> None:
+    @dataclass
+    class Inner:
+        value: Unheard  # type: ignore[name-defined]  # noqa: F821  # on purpose
+
+    @dataclass
+    class Outer:
+        inner: Inner
+
+    with pytest.raises(
+        SetupError, match=r"^[^:]*Inner\.value: the name 'Unheard' in its annotation is not known"
+    ):
+        Shape.of(Outer, names={"Inner": Inner})
+
+
 def test_a_world_that_does_not_know_an_address_refuses_its_ref() -> None:
     def small_world(address: ActorAddress) -> object:
         raise TypeError(f"{address} is not here")

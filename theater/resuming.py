@@ -65,13 +65,15 @@ async def resume_one(stage: Stage, cls: type[Actor], name: str | None) -> ActorR
     Raises:
         SetupError: it is of another class, or cannot go on.
     """
-    cell = stage.names.get(name) if name is not None else None
+    if name is None:
+        return None
+    cell = stage.names.get(spawning.path_of(None, name))
     if cell is not None:
         if not isinstance(cell.actor, cls):
             raise SetupError(f"{name!r} is alive here as {cell.class_name}, not {cls.__qualname__}")
         return cell.ref
-    sleeper = stage.asleep.get(name) if name is not None else None
-    if sleeper is None or name is None:
+    sleeper = stage.asleep.get(name)
+    if sleeper is None:
         return None
     below = [one for path, one in stage.asleep.items() if path.startswith(f"{name}/")]
     resumed = await _wake(stage, [sleeper, *below], {sleeper.class_name: cls})
@@ -197,7 +199,9 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
     try:
         life.load(cell, past.state)
-    except Exception as error:
+    except life.PROGRAM_ENDS:
+        raise
+    except BaseException as error:
         logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
         raise ActorFailedError(f"it failed in on_load: {type(error).__name__}: {text_of(error)}") from error
     return _Waking(sleeper, cell, past, envelopes, timers)

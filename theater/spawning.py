@@ -9,7 +9,7 @@ from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError
 from theater.failure import text_of
-from theater.loop import start
+from theater.loop import pause, start
 from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import Line
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from theater.stage import Stage
 
 _SEGMENT_BYTES = 255
+_SLICE = 64  # actors started in a row
 
 
 async def spawn_top(theater: Stage, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
@@ -29,6 +30,7 @@ async def spawn_top(theater: Stage, actor: Actor, name: str | None, options: Opt
     await _started(cell)
     if theater.journal.durable:
         await theater.committed()
+    await _let_others(theater)
     return cell.ref
 
 
@@ -38,7 +40,14 @@ async def spawn_child(parent: Cell, actor: Actor, name: str | None, options: Opt
     if cell.started is not None:
         with _Starting(parent, cell, cell.started):
             await _started(cell)
+    await _let_others(parent.theater)
     return cell.ref
+
+
+async def _let_others(theater: Stage) -> None:
+    """Nothing above waits where no `on_start` does: who starts many still lets others have their turn."""
+    if not len(theater.cells) % _SLICE:
+        await pause()
 
 
 class _Starting(Waiting):

@@ -107,7 +107,7 @@ def check_keys(keys: Collection[object]) -> None:
     """
     if KEYS.issuperset(map(type, keys)) and are_good_scalars(keys):
         return
-    for key in keys:
+    for key in keys:  # pragma: no branch  # one of them is bad, so this raises
         if type(key) not in KEYS:
             raise expected("str | bytes | int | bool", key).within("[key]")
         check_scalar(key)
