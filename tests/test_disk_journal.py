@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -98,6 +99,31 @@ async def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, 
 
     assert contents_of(tmp_path) == {name: b"mine"}
     assert not (tmp_path / "lock").exists()
+
+
+@pytest.mark.parametrize("name", ["format", "key", "lock", "closed", "segments", "blobs"])
+@pytest.mark.parametrize("kind", ["pipe", "loop", "file", "folder"])
+async def test_what_is_not_of_its_kind_is_damage_and_never_waited_for(
+    tmp_path: Path, name: str, kind: str
+) -> None:
+    if kind == ("folder" if name in {"segments", "blobs"} else "file"):
+        return  # as it should be
+    path = tmp_path / "theater"
+    async with opened(DiskJournal(path, key=KEY)):
+        pass
+    (path / name).rename(tmp_path / "moved") if (path / name).exists() else None
+    if kind == "pipe":
+        os.mkfifo(path / name)
+    elif kind == "loop":
+        (path / name).symlink_to(path / name)
+    elif kind == "file":
+        (path / name).write_text("")
+    else:
+        (path / name).mkdir()
+
+    for look in (DiskJournal(path, key=KEY).open, partial(to_thread.run_sync, Reader, path)):
+        with anyio.fail_after(10), pytest.raises(CorruptJournalError, match=name):
+            await look()
 
 
 async def test_a_file_and_a_foreign_format_are_no_theaters(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ cut/              torn bytes that were cut off the log
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from theater.errors import ContentNotFoundError, CorruptJournalError, FolderError, MalformedError
@@ -20,6 +21,7 @@ from theater.journal.marks import Closed, Format
 
 SEGMENT_DIGITS = 8
 FOLDERS = ("segments", "blobs", "tmp", "cut")
+FILES = ("format", "key", "lock", "closed")
 _MARK_LIMIT = 4096  # bytes; the small texts are under 300
 
 
@@ -40,6 +42,8 @@ class Folder:
             FolderError: no theater, or of a newer format.
             CorruptJournalError: its mark has flipped bits.
         """
+        if os.path.lexists(self.path / "format"):
+            self.check_kinds()
         text = self._text("format")
         if not text.startswith("theater\n"):
             raise FolderError(f"{self.path} is not a theater's folder: it has no file `format` that says so")
@@ -47,6 +51,26 @@ class Folder:
             return Format.parse(text)
         except MalformedError as error:
             raise CorruptJournalError(f"{self.path / 'format'}: {error}") from error
+
+    def check_kinds(self) -> None:
+        """Files are files and folders are folders: a pipe in the place of one would be waited for, for ever.
+
+        Raises:
+            CorruptJournalError: something else stands there.
+        """
+        for name in (*FILES, *FOLDERS):
+            path = self.path / name
+            wanted = stat.S_ISREG if name in FILES else stat.S_ISDIR
+            try:
+                is_right = wanted(path.stat().st_mode)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            except OSError:  # a link that leads nowhere but to itself
+                is_right = False
+            if not is_right:
+                raise CorruptJournalError(
+                    str(path), expected="a file" if name in FILES else "a folder", found="something else"
+                )
 
     def closed(self) -> Closed | None:
         """Where a clean close left the log; None while it is open, and after a crash.

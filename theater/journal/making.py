@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from theater.errors import CorruptJournalError, FolderError
@@ -23,7 +24,7 @@ def is_theater(path: Path) -> bool:
         return False
     if not path.is_dir():
         raise FolderError(f"{path} is a file, not a folder")
-    if (path / "format").exists():
+    if os.path.lexists(path / "format"):
         return True
     names = {entry.name for entry in path.iterdir()}
     if names and not (names <= _OWN and "lock" in names and _is_bare(path)):

@@ -62,6 +62,8 @@ def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin:
     """
     folder = Folder(path)
     is_new = not is_theater(folder.path)
+    if not is_new:
+        folder.check_kinds()
     try:
         if is_new:
             make_path(folder.path, calls)
