@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
 from theater.loop import CURRENT, Cancelled, Future
 from theater.mailbox import Envelope, Message
+from theater.turn import ready
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
@@ -203,7 +204,8 @@ def record_refusal(turn: Turn | None, target: Cell, envelope: Envelope, error: s
 def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
     """Called by the mailbox when the message gets its place."""
     if turn.cell.theater.records_messages:
-        turn.cell.record("message/sent", sent_body(target, envelope))
+        body = ready(sent_body(target, envelope), envelope)
+        turn.cell.theater.recorder.append_prepared(turn.cell, "message/sent", body)
         envelope.sender = turn.triple()
 
 

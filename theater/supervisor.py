@@ -57,8 +57,7 @@ async def kill_children(cell: Cell) -> None:
 def bury(cell: Cell) -> None:
     """Record the end, free the name and what is held, and tell those who want to know."""
     theater = cell.theater
-    body = {"reason": cell.reason.value}
-    cell.record("actor/stopped", body)
+    theater.recorder.append_prepared(cell, "actor/stopped", {"reason": cell.reason.value})
     cell.state = "ended"
     for timer in tuple((cell.timers or {}).values()):
         timer.drop()
