@@ -100,17 +100,20 @@ async def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path, 
     assert not (tmp_path / "lock").exists()
 
 
-@pytest.mark.parametrize("name", ["format", "key", "lock", "closed", "segments", "blobs"])
-@pytest.mark.parametrize("kind", ["pipe", "loop", "file", "folder"])
+WRONG_KINDS = [
+    *((name, kind) for name in ("format", "key", "lock", "closed") for kind in ("pipe", "loop", "folder")),
+    *((name, kind) for name in ("segments", "blobs") for kind in ("pipe", "loop", "file")),
+]
+
+
+@pytest.mark.parametrize(("name", "kind"), WRONG_KINDS)
 async def test_what_is_not_of_its_kind_is_damage_and_never_waited_for(
     tmp_path: Path, name: str, kind: str
 ) -> None:
-    if kind == ("folder" if name in {"segments", "blobs"} else "file"):
-        return  # as it should be
     path = tmp_path / "theater"
-    async with opened(DiskJournal(path, key=KEY)):
+    async with opened(DiskJournal(path)):
         pass
-    (path / name).rename(tmp_path / "moved") if (path / name).exists() else None
+    (path / name).rename(tmp_path / "moved")
     if kind == "pipe":
         os.mkfifo(path / name)
     elif kind == "loop":
@@ -121,7 +124,7 @@ async def test_what_is_not_of_its_kind_is_damage_and_never_waited_for(
         (path / name).mkdir()
 
     with anyio.fail_after(10), pytest.raises(CorruptJournalError, match=name):
-        await DiskJournal(path, key=KEY).open()
+        await DiskJournal(path).open()
     with anyio.fail_after(10), pytest.raises(CorruptJournalError, match=name):
         await to_thread.run_sync(Reader, path)
 

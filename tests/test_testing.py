@@ -155,12 +155,20 @@ def test_a_deadlock_of_a_crowd_shows_the_first_ten_and_the_number_of_the_rest() 
         run(crowd)
 
 
-async def test_a_silent_thread_of_ones_own_is_given_time_to_speak() -> None:
+async def test_a_silent_thread_of_ones_own_is_given_time_to_speak(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     spoken = loop.create_future()
+    all_wait = threading.Event()
+    has_company = VirtualLoop._has_company
+
+    def found_silent(self: VirtualLoop) -> bool:
+        all_wait.set()
+        return has_company(self)
+
+    monkeypatch.setattr(VirtualLoop, "_has_company", found_silent)
 
     def speak() -> None:
-        time.sleep(0.05)
+        all_wait.wait()
         loop.call_soon_threadsafe(spoken.set_result, "here")
 
     thread = threading.Thread(target=speak)
