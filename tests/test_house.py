@@ -23,9 +23,9 @@ PURE_ORDER = PURE_TEXT.split()
 
 SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store
-    failure handler effects field state signature plan actor
-    waits turn timers watching mailbox sending ref signals options settling context
-    owning supervisor life cell spawning sleepers directory statistics closing resuming stage system
+    failure marking handler effects field state signature plan actor
+    waits turn timers watching extras mailbox sending ref signals options settling owning context
+    supervisor life cell spawning sleepers directory statistics closing resuming stage system
     history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()

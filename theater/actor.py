@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, dataclass_transform
 
 from theater.annotation import Scope
 from theater.errors import SetupError
-from theater.handler import handler
+from theater.marking import handler
 from theater.plan import make_plan, plan_of
 from theater.restart import Reason
 from theater.untyped import name_of

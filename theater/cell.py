@@ -7,31 +7,26 @@ stands in `life`, and what a handler asks of the world in `turn` and `sending`.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from theater import life, sending, settling
 from theater.context import Context
-from theater.errors import NotRunningError, SetupError
+from theater.errors import SetupError
+from theater.extras import Extras
 from theater.loop import Future, Task, pause, running_loop
 from theater.mailbox import Envelope, Mailbox
-from theater.owning import StoreOwner
 from theater.ref import ActorRef
 from theater.restart import Reason
-from theater.store import Stores
-from theater.store.fold import fold_of
-from theater.store.supervisor import StoreSupervisor
 from theater.turn import Turn
 
 if TYPE_CHECKING:
     from theater.actor import Actor
-    from theater.event import Event
-    from theater.handler import HandlerPlan
     from theater.options import Options
     from theater.plan import ActorPlan
     from theater.stage import Stage
     from theater.state import StateKeeper
+    from theater.store.supervisor import StoreSupervisor
     from theater.timers import Timer
     from theater.waits import Waiting
 
@@ -44,7 +39,7 @@ class Cell(Mailbox):
 
     # fmt: off
     __slots__ = (
-        "__weakref__", "actor", "children", "current", "ended", "events", "handled", "handlers",
+        "__weakref__", "actor", "children", "current", "ended", "events", "extras", "handled", "handlers",
         "head", "id", "initial", "is_ending", "is_open", "keeper", "killed", "name", "options",
         "plan", "reason", "ref", "restarts", "signals", "stale", "started", "state", "stopping",
         "stores", "supervisor", "task", "theater", "timers", "turn", "waits", "watchers", "world",
@@ -75,6 +70,7 @@ class Cell(Mailbox):
         self.stores: StoreSupervisor | None = None
         self.timers: dict[int, Timer] | None = None
         self.watchers: list[Any] | None = None
+        self.extras: Extras | None = None  # what most actors never have
         self.ended: Future[None] | None = None  # made for the first that waits for the end
         self.restarts: tuple[float, ...] = ()  # moments on the loop's clock, oldest first
         self.handled = 0
@@ -100,41 +96,13 @@ class Cell(Mailbox):
 
     def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         """A message for this actor, its arguments checked and packed; the actor never sees a bad one."""
-        plan = self.handlers.get(handler) or self.plan_for(handler)
+        plan = self.handlers.get(handler) or sending.plan_for(self, handler)
         arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
         plain = None if arrived is args and not kwargs else (plain_args, plain_kwargs)
         envelope = Envelope(plan, arrived, named, plain)
         if not self.is_open or self.theater.is_closed or running_loop() is not self.loop:
-            self.refuse(envelope)
+            sending.check_way(self, envelope)
         return envelope
-
-    def plan_for(self, handler: Any) -> HandlerPlan:
-        """The plan of a handler named by text, or by a function of a base class or protocol.
-
-        Raises:
-            TypeError: this actor has no such handler.
-            NotRunningError: it does not run here, so nobody knows its handlers.
-        """
-        if not self.handlers and self.state in {"gone", "ended"}:
-            why = "has ended" if self.has_ended else "has ended, or is asleep in the record"
-            raise NotRunningError(f"{self.name} {why}")
-        name = handler if type(handler) is str else getattr(handler, "__name__", None)
-        plan = self.handlers.get(name) if name is not None else None
-        if plan is None:
-            raise TypeError(f"{self.class_name} has no handler {name or handler!r}")
-        return plan
-
-    def refuse(self, envelope: Envelope) -> None:
-        """Say why nothing can be sent now; actors' own messages are refused in `sending`, on record."""
-        theater = self.theater
-        theater.check_thread()
-        theater.check_journal()
-        is_outside = theater.current_cell() is None
-        if theater.is_cutting or (theater.is_closed and is_outside):
-            raise NotRunningError("the theater is closed", message=sending.message(self, envelope))
-        if is_outside:
-            text = f"{self.name} {'has ended' if self.has_ended else 'is stopping'}"
-            raise NotRunningError(text, message=sending.message(self, envelope))
 
     def put(self, envelope: Envelope) -> None:
         """Give the message its place, and wake the actor."""
@@ -179,6 +147,12 @@ class Cell(Mailbox):
                 self.turn = Turn(self, self.current)
             self.turn.adopt(task)
 
+    def more(self) -> Extras:
+        """What most actors never have, made when it is first needed."""
+        if self.extras is None:
+            self.extras = Extras()
+        return self.extras
+
     def record(self, kind: str, body: dict[str, Any]) -> int:
         return self.theater.recorder.append(self, kind, body)
 
@@ -187,24 +161,6 @@ class Cell(Mailbox):
         if self.current is None:
             raise SetupError(f"{self.class_name} used its context outside a hook or handler")
         return Context(self)
-
-    def all_stores(self) -> Stores:
-        return Stores(self.store_supervisor())
-
-    def store_supervisor(self) -> StoreSupervisor:
-        if self.stores is None:
-            self.stores = StoreSupervisor(StoreOwner(self), self.loop)
-        return self.stores
-
-    def restore_stores(self, events: Iterable[Event]) -> None:
-        """Take up what the chain says of this actor's stores."""
-        fold = fold_of(events)
-        if fold.stores:
-            self.stores = StoreSupervisor(StoreOwner(self), self.loop, fold)
-            self.theater.lenders.update(dict.fromkeys(fold.stores, self.stores))
-
-    def store_tasks(self) -> list[Task[None]]:
-        return [] if self.stores is None else list(self.stores.tasks())
 
     def note(self, kind: str, body: dict[str, Any]) -> int:
         """Record what belongs to messages, where messages are recorded."""

@@ -10,6 +10,7 @@ import anyio
 from theater import signals
 from theater.errors import NotRunningError, SetupError
 from theater.loop import Cancelled, Task, start, until_done
+from theater.owning import store_tasks
 from theater.restart import Reason
 from theater.sending import message
 from theater.sleepers import snapshot_body
@@ -119,7 +120,7 @@ async def _cut(stage: Stage) -> None:
     tasks: dict[Task[None], Cell] = {
         cell.task: cell for cell in stage.cells.values() if cell.task is not None
     }
-    stores = [task for cell in stage.cells.values() for task in cell.store_tasks()]
+    stores = [task for cell in stage.cells.values() for task in store_tasks(cell)]
     for cell in tasks.values():
         signals.cut(cell)
     for task in (*stage.strays, *stores):

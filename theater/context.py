@@ -6,12 +6,13 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import effects, signals
-from theater.options import Options
+from theater import effects, sending, signals
+from theater.options import Options, SpawnOptions
+from theater.owning import stores_of
 from theater.ref import ActorRef
-from theater.restart import LAST_GOOD, PERMANENT, Reason, Restart, RestartLimit, Restore
+from theater.restart import Reason
 from theater.store import Store, Stores
 from theater.timers import Timer, checked_delay
 from theater.watching import Watch
@@ -72,23 +73,19 @@ class Context:
     @property
     def stores(self) -> Stores:
         """Makes further stores, and finds them again by id."""
-        return self._cell.all_stores()
+        return stores_of(self._cell)
 
     async def spawn(
         self,
         actor: A,
         *,
         name: str | None = None,
-        restart: Restart = PERMANENT,
-        state: Restore = LAST_GOOD,
-        limit: RestartLimit = RestartLimit(),  # noqa: B008  # a frozen value
-        stop_within: float = 5.0,
-        mailbox: int = 1024,
+        **options: Unpack[SpawnOptions],
     ) -> ActorRef[A]:
         """Start a child; returns when its `on_start` has ended. Options as `Theater.spawn`."""
-        options = Options(restart=restart, state=state, limit=limit, stop_within=stop_within, mailbox=mailbox)
+        kept = Options(**options)
         self._cell.asked()
-        return await self._cell.theater.spawn_child(self._cell, actor, name, options)
+        return await self._cell.theater.spawn_child(self._cell, actor, name, kept)
 
     def watch(
         self,
@@ -97,7 +94,7 @@ class Context:
     ) -> None:
         """Be told once, by a message `handler(ref, reason)`, when that actor ends, or now if it has ended."""
         cell = self._cell
-        name = cell.plan_for(handler).name
+        name = sending.plan_for(cell, handler).name
         cell.asked()
         cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
         Watch(cell, name).begin(ref._cell)

@@ -13,6 +13,7 @@ import anyio.to_thread
 from theater.errors import EffectFailedError, SetupError
 from theater.failure import text_of
 from theater.handler import HandlerPlan, Parameter
+from theater.marking import HandlerOptions
 from theater.shape import Shape
 
 if TYPE_CHECKING:
@@ -93,9 +94,8 @@ def _plan(inner: Any, bound: int, named: frozenset[str], options: EffectOptions)
     ]
     name = inner.__qualname__
     answer = _shape(hints.get("return", Any))
-    return HandlerPlan(
-        name, function, label=name, parameters=parameters, answer=answer, raises=options.raises
-    )
+    raises = HandlerOptions(raises=options.raises)
+    return HandlerPlan(name, function, label=name, parameters=parameters, answer=answer, options=raises)
 
 
 def _signature(function: Any) -> inspect.Signature:

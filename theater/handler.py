@@ -1,81 +1,16 @@
-"""Handlers: what may be called from outside, and how its arguments, answers and errors travel."""
+"""Handlers as plans: how their arguments, answers and errors travel."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import FunctionType
-from typing import Any, TypeVar, overload
+from typing import Any
 
 from theater import failure
-from theater.errors import SetupError
+from theater.marking import PLAIN, HandlerOptions
 from theater.shape import Shape
 from theater.untyped import SURE_BITS, MisfitError, World, check_scalar, name_of, passes
-
-F = TypeVar("F", bound=Callable[..., Coroutine[Any, Any, Any]])
-
-_MARK = "__theater_handler__"
-
-
-@dataclass(frozen=True, slots=True)
-class HandlerOptions:
-    """What `@handler` says of a function."""
-
-    raises: tuple[type[Exception], ...] | None = None  # None: as the handler that it overrides
-
-
-@overload
-def handler(function: F, /) -> F: ...
-@overload
-def handler(*, raises: tuple[type[Exception], ...]) -> Callable[[F], F]: ...
-def handler(function: Any = None, /, *, raises: tuple[type[Exception], ...] | None = None) -> Any:
-    """Let an async method be called from outside; the method itself stays as it is.
-
-    Args:
-        function: the method.
-        raises: exceptions that are answers: the asker gets them, and the actor lives on.
-
-    Raises:
-        SetupError: an option is wrong; a wrong method is told of when its class is made.
-    """
-    if raises is not None:
-        failure.check_declared(raises)
-    options = HandlerOptions(raises)
-
-    def mark(marked: Any) -> Any:
-        try:
-            setattr(marked, _MARK, options)
-        except AttributeError:
-            raise SetupError(f"@handler takes an async method, not {marked!r}") from None
-        return marked
-
-    return mark if function is None else mark(function)
-
-
-def options_of(attribute: object) -> HandlerOptions | None:
-    """What `@handler` said of an attribute of a class, or None if it is no handler."""
-    marked = getattr(attribute, "__func__", attribute)  # static and class methods may be marked inside
-    found = getattr(attribute, _MARK, None) or getattr(marked, _MARK, None)
-    return found if isinstance(found, HandlerOptions) else None
-
-
-def check_method(attribute: object, where: str) -> FunctionType:
-    """Let through an async method.
-
-    Raises:
-        SetupError: it is something else.
-    """
-    if isinstance(attribute, (staticmethod, classmethod)):
-        kind = type(attribute).__name__.removesuffix("method")
-        raise SetupError(f"{where}() is a {kind} method: a handler is an `async def` with `self`")
-    if not isinstance(attribute, FunctionType):
-        raise SetupError(f"{where} is not a function: a handler is an `async def` with `self`")
-    if not inspect.iscoroutinefunction(attribute):
-        raise SetupError(f"{where}() is not async: write `async def {attribute.__name__}(self, ...)`")
-    if not inspect.signature(attribute).parameters:
-        raise SetupError(f"{where}() has no `self`: a handler is an `async def` with `self`")
-    return attribute
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +38,10 @@ class HandlerPlan:
         "_required",
         "_rest",
         "call",
+        "cancellable",
         "label",
         "name",
+        "priority",
         "raises",
     )
 
@@ -116,12 +53,14 @@ class HandlerPlan:
         label: str,
         parameters: Sequence[Parameter],
         answer: Shape,
-        raises: tuple[type[Exception], ...] = (),
+        options: HandlerOptions = PLAIN,
     ) -> None:
         self.name = name
         self.call = call  # with the actor, then the arguments
         self.label = label  # as errors call it: `Counter.add`
-        self.raises = raises
+        self.raises = options.raises or ()
+        self.cancellable = bool(options.cancellable)
+        self.priority = bool(options.priority)
         self._answer = answer
         by_place = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         self._placed = tuple(one for one in parameters if one.kind in by_place)

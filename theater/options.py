@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from theater.errors import SetupError
 from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
+
+
+class SpawnOptions(TypedDict, total=False):
+    """What may be said of an actor when it is spawned; `Options` has the defaults."""
+
+    restart: Restart
+    state: Restore
+    limit: RestartLimit
+    stop_within: float
+    mailbox: int
 
 
 @dataclass(frozen=True, slots=True)

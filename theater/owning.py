@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from theater.loop import Task, start
+from theater.store import Stores
 from theater.store.decision import Place
+from theater.store.fold import fold_of
+from theater.store.supervisor import StoreSupervisor
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.event import Event
     from theater.journal.protocol import Journal
     from theater.stage import Stage
 
@@ -45,7 +49,7 @@ class StoreOwner:
     def record(self, kind: str, body: dict[str, object]) -> int:
         cell = self._cell
         if kind == "store/new" and "error" not in body:
-            cell.theater.lenders[str(body["store"])] = cell.store_supervisor()
+            cell.theater.lenders[str(body["store"])] = store_supervisor(cell)
         return cell.record(kind, body)
 
     def place(self) -> Place:
@@ -60,3 +64,28 @@ class StoreOwner:
 
     def entropy(self) -> bytes:
         return self._cell.theater.entropy(16)
+
+
+def stores_of(cell: Cell) -> Stores:
+    """The stores of this actor, as its context offers them."""
+    return Stores(store_supervisor(cell))
+
+
+def store_supervisor(cell: Cell) -> StoreSupervisor:
+    """The supervisor of this actor's stores, made on first use: a second task doubles an actor's memory."""
+    if cell.stores is None:
+        cell.stores = StoreSupervisor(StoreOwner(cell), cell.loop)
+    return cell.stores
+
+
+def restore_stores(cell: Cell, events: Iterable[Event]) -> None:
+    """Take up what the chain says of this actor's stores."""
+    fold = fold_of(events)
+    if fold.stores:
+        cell.stores = StoreSupervisor(StoreOwner(cell), cell.loop, fold)
+        cell.theater.lenders.update(dict.fromkeys(fold.stores, cell.stores))
+
+
+def store_tasks(cell: Cell) -> list[Task[None]]:
+    """What its store supervisor is at."""
+    return [] if cell.stores is None else list(cell.stores.tasks())

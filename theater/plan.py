@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, reduce
 from hashlib import sha256
 from types import FunctionType
 from typing import Any
@@ -20,7 +20,8 @@ from theater.annotation import (
 )
 from theater.errors import SetupError
 from theater.field import Default, clean, own_defaults, own_fields, own_scratch
-from theater.handler import HandlerOptions, HandlerPlan, check_method, options_of
+from theater.handler import HandlerPlan
+from theater.marking import HandlerOptions, check_method, options_of
 from theater.signature import plan_hook, plan_method, shape_of
 from theater.state import Field, State, StateKeeper
 from theater.untyped import World, name_of
@@ -78,7 +79,7 @@ class ActorPlan:
                 label=f"{self.label}.{name}",
                 scope=_scope(owner),
                 known=known.get(owner, {}),
-                raises=options.raises or (),
+                options=options,
             )
             for name, (owner, function, options) in self._methods.items()
         }
@@ -238,8 +239,7 @@ def _methods(cls: type) -> Iterator[tuple[str, tuple[type, FunctionType, Handler
         if not said:
             continue
         function = check_method(vars(found[0])[name], f"{name_of(found[0])}.{name}")
-        raises = next((options.raises for options in said if options.raises is not None), ())
-        yield name, (found[0], function, HandlerOptions(raises))
+        yield name, (found[0], function, reduce(HandlerOptions.over, said))
 
 
 def _hooks(cls: type) -> Iterator[tuple[str, HandlerPlan]]:

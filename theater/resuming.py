@@ -16,6 +16,7 @@ from theater.event import Event
 from theater.failure import text_of
 from theater.mailbox import Envelope
 from theater.options import Options
+from theater.owning import restore_stores
 from theater.plan import plan_of
 from theater.recorder import ROOT
 from theater.ref import ActorRef
@@ -211,7 +212,7 @@ def _begin(stage: Stage, waking: _Waking) -> None:
     cell, past = waking.cell, waking.past
     stage.asleep.pop(waking.sleeper.name, None)
     cell.record("actor/resumed", {})
-    cell.restore_stores(_events(stage, waking.sleeper))
+    restore_stores(cell, _events(stage, waking.sleeper))
     if cell.options.state is Restore.INITIAL:
         cell.initial = past.initial
     spawning.go(cell)

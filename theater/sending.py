@@ -16,6 +16,7 @@ from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.handler import HandlerPlan
     from theater.turn import Turn
 
 
@@ -23,6 +24,36 @@ def sender(target: Cell) -> Cell | None:
     """The actor at work here, or None for the world outside (another theater is outside too)."""
     cell = CURRENT.get(None)
     return cell if cell is not None and cell.theater is target.theater else None
+
+
+def plan_for(target: Cell, handler: Any) -> HandlerPlan:
+    """The plan of a handler named by text, or by a function of a base class or protocol.
+
+    Raises:
+        TypeError: this actor has no such handler.
+        NotRunningError: it does not run here, so nobody knows its handlers.
+    """
+    if not target.handlers and target.state in {"gone", "ended"}:
+        why = "has ended" if target.has_ended else "has ended, or is asleep in the record"
+        raise NotRunningError(f"{target.name} {why}")
+    name = handler if type(handler) is str else getattr(handler, "__name__", None)
+    plan = target.handlers.get(name) if name is not None else None
+    if plan is None:
+        raise TypeError(f"{target.class_name} has no handler {name or handler!r}")
+    return plan
+
+
+def check_way(target: Cell, envelope: Envelope) -> None:
+    """Say why nothing can be sent now; what actors themselves send is refused later, on record."""
+    theater = target.theater
+    theater.check_thread()
+    theater.check_journal()
+    is_outside = theater.current_cell() is None
+    if theater.is_cutting or (theater.is_closed and is_outside):
+        raise NotRunningError("the theater is closed", message=message(target, envelope))
+    if is_outside:
+        text = f"{target.name} {'has ended' if target.has_ended else 'is stopping'}"
+        raise NotRunningError(text, message=message(target, envelope))
 
 
 async def tell(target: Cell, envelope: Envelope) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from theater.annotation import Scope, UnknownNameError, own_names, substitute
 from theater.errors import SetupError
 from theater.handler import HandlerPlan, Parameter
+from theater.marking import HandlerOptions
 from theater.shape import Shape
 from theater.untyped import name_of
 
@@ -21,7 +22,7 @@ def plan_method(
     label: str,
     scope: Scope,
     known: Mapping[TypeVar, object],
-    raises: tuple[type[Exception], ...],
+    options: HandlerOptions,
 ) -> HandlerPlan:
     """Plan a method that stands in `owner`, written in `scope`; `known` is what type parameters stand for.
 
@@ -44,7 +45,7 @@ def plan_method(
     ]
     answer = shape(signature.return_annotation, "answer")
     return HandlerPlan(
-        function.__name__, function, label=label, parameters=parameters, answer=answer, raises=raises
+        function.__name__, function, label=label, parameters=parameters, answer=answer, options=options
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeVar, Unpack
 
 from theater import closing, directory, resuming, spawning
 from theater.actor import Actor
@@ -16,9 +16,8 @@ from theater.checkpoint import Note
 from theater.errors import SetupError
 from theater.keys import SigningKey
 from theater.livechain import LiveChain
-from theater.options import Options
+from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
-from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
 from theater.resuming import Resumed
 from theater.stage import Stage
 from theater.statistics import Statistics
@@ -104,24 +103,20 @@ class Theater:
         actor: A,
         *,
         name: str | None = None,
-        restart: Restart = PERMANENT,
-        state: Restore = LAST_GOOD,
-        limit: RestartLimit = RestartLimit(),  # noqa: B008  # a frozen value
-        stop_within: float = 5.0,
-        mailbox: int = 1024,
         resume: bool = False,
+        **options: Unpack[SpawnOptions],
     ) -> ActorRef[A]:
         """Start an actor from this value, on a copy of it; returns when its `on_start` has ended.
 
         Args:
             actor: an instance; its fields are the initial state.
             name: one segment of a path; None gives the actor a name nobody asks for.
+            resume: if an actor of that name is alive, here or asleep in the record, this is it.
             restart: when an actor that failed is started again.
             state: what it begins with then.
             limit: how often; beyond it the actor ends.
             stop_within: seconds that its supervisor gives it to stop.
             mailbox: messages that may wait.
-            resume: if an actor of that name is alive, here or asleep in the record, this is it.
 
         Raises:
             NameTakenError: the name is in use.
@@ -129,13 +124,13 @@ class Theater:
             TypeError: a field value that cannot be packed.
             ActorFailedError: `on_load` or `on_start` raised.
         """
-        options = Options(restart=restart, state=state, limit=limit, stop_within=stop_within, mailbox=mailbox)
+        kept = Options(**options)
         stage = self._running()
         if resume and isinstance(actor, Actor):
             there = await resuming.resume_one(stage, type(actor), name)
             if there is not None:
                 return there
-        return await spawning.spawn_top(stage, actor, name, options)
+        return await spawning.spawn_top(stage, actor, name, kept)
 
     async def resume(self, *, classes: Sequence[type[Actor]] = ()) -> Resumed:
         """Wake all actors that the record says are alive, supervisors first; skips those that run.
