@@ -21,7 +21,7 @@ async def test_a_counter_refuses_what_is_no_whole_number_at_the_sender(theater: 
     counter = await theater.spawn(Counter())
 
     with pytest.raises(TypeError, match="amount"):
-        await counter.ask(Counter.add, 1.5)  # type: ignore[call-overload]  # the point
+        await counter.ask(Counter.add, 1.5)  # type: ignore[arg-type]  # the point
 
     assert await counter.ask(Counter.value) == 0
 

@@ -13,8 +13,13 @@ from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parent.parent
+
 PROGRAM = """\
+import asyncio
 from typing import Any, Protocol, assert_type
+
+import anyio
 
 from theater import Actor, ActorRef, Theater, effect, handler
 
@@ -25,6 +30,14 @@ class Adds(Protocol):
 
 class Subtracts(Protocol):
     async def subtract(self, amount: int) -> int: ...
+
+
+class Says(Protocol):
+    async def say(self, text: str) -> str: ...
+
+
+class AddsText(Protocol):
+    async def add(self, amount: str) -> int: ...
 
 
 class Counter(Actor):
@@ -57,6 +70,24 @@ class Other(Actor):
     async def hello(self) -> None: ...
 
 
+class Choir(Actor):
+    singers: list[ActorRef[Says]] = []
+
+    @handler
+    async def join(self, singer: ActorRef[Says]) -> None:
+        self.singers.append(singer)
+
+    @handler
+    async def sing(self, text: str) -> list[str]:
+        return [await singer.ask(Says.say, text) for singer in self.singers]
+
+
+class Dog(Actor):
+    @handler
+    async def say(self, text: str) -> str:
+        return text
+
+
 @effect(idempotent=True)
 async def fetch(url: str) -> bytes:
     return url.encode()
@@ -78,6 +109,45 @@ async def right(theater: Theater) -> None:
     assert_type(await adds.ask(Adds.add, 1), int)
     anything: ActorRef[object] = adds
     print(anything, theater.find("counter"))
+
+
+async def by_protocol(theater: Theater, choir: ActorRef[Choir], counter: ActorRef[Counter]) -> None:
+    says: ActorRef[Says] = await theater.spawn(Dog(), name="dog")
+    assert_type(await says.ask(Says.say, "hello"), str)
+    found: ActorRef[Says] = theater.find("dog")
+    assert_type(await found.ask(Says.say, text="hello"), str)
+    await choir.ask(Choir.join, says)
+    await choir.ask(Choir.join, await theater.spawn(Dog()))
+    many: list[ActorRef[Says]] = [says, found]
+    print(Choir(singers=many))
+    await says.ask(Says.say, 1)  # refused
+    await choir.ask(Choir.join, counter)  # refused
+    Choir(singers=[counter])  # refused
+    adds_text: ActorRef[AddsText] = counter  # refused
+    dog: ActorRef[Dog] = many[0]  # refused
+    await many[0].ask(Dog.say, "hello")  # refused
+    print(adds_text, dog)
+
+
+async def in_tasks(counter: ActorRef[Counter], says: ActorRef[Says]) -> None:
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(counter.ask, Counter.add, 1)
+        tasks.start_soon(counter.tell, Counter.add, 1)
+        tasks.start_soon(counter.ask, Counter.name)
+        tasks.start_soon(counter.ask, "add", 1)
+        tasks.start_soon(says.ask, Says.say, "hello")
+        tasks.start_soon(counter.stop)
+        tasks.start_soon(counter.ask, Counter.add, "x")  # refused
+        tasks.start_soon(counter.tell, Counter.add, 1, 2)  # refused
+        tasks.start_soon(counter.ask, Says.say, "hello")  # refused
+    loop = asyncio.get_running_loop()
+    loop.call_soon(counter.tell_nowait, Counter.add, 1)
+    loop.call_soon(counter.tell_nowait, Counter.add, "x")  # refused
+    both = await asyncio.gather(counter.ask(Counter.add, 1), says.ask(Says.say, "hello"))
+    assert_type(both, tuple[int, str])
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(counter.ask(Counter.add, 1))
+    assert_type(task.result(), int)
 
 
 async def wrong(theater: Theater, counter: ActorRef[Counter]) -> None:
@@ -102,16 +172,18 @@ async def wrong(theater: Theater, counter: ActorRef[Counter]) -> None:
 
 def refused_by_mypy(program: Path) -> set[int]:
     """The numbers of the lines that mypy, as strict as it gets, refuses."""
-    shared = Path(__file__).parent.parent / ".mypy_cache"  # with the linter's run, which takes seconds off
+    shared = ROOT / ".mypy_cache"  # with the linter's run, which takes seconds off
     cache = os.environ.get("MYPY_CACHE_DIR", str(shared))
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, program.name]
-    done = subprocess.run(command, check=False, cwd=program.parent, capture_output=True, text=True)
+    here = os.environ | {"MYPYPATH": str(ROOT)}  # this checkout, whichever one is installed
+    done = subprocess.run(command, check=False, cwd=program.parent, capture_output=True, text=True, env=here)
     assert done.returncode in (0, 1), done.stderr
     return {int(number) for number in re.findall(r"^program\.py:(\d+): error", done.stdout, re.MULTILINE)}
 
 
 def refused_by_pyright(program: Path) -> set[int]:
     """The numbers of the lines that pyright refuses."""
+    (program.parent / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, program.name]
     done = subprocess.run(command, check=False, cwd=program.parent, capture_output=True, text=True)
     assert done.returncode in (0, 1), done.stderr

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, TypeVarTuple, overload
 
 from theater import sending
 from theater.codec import ActorAddress, Addressed
@@ -16,6 +16,7 @@ A = TypeVar("A")
 A_co = TypeVar("A_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 class ActorRef(Addressed, Generic[A_co]):
@@ -52,8 +53,12 @@ class ActorRef(Addressed, Generic[A_co]):
         **kwargs: P.kwargs,
     ) -> None: ...
     @overload
+    async def tell(
+        self: ActorRef[A], handler: Callable[[A, *Ts], Coroutine[Any, Any, object]], /, *args: *Ts
+    ) -> None: ...
+    @overload
     async def tell(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
-    async def tell(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:
+    async def tell(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:  # type: ignore[misc]  # mypy: `*Ts`
         """Send a message and go on; waits for room if the mailbox is full.
 
         Raises:
@@ -78,8 +83,12 @@ class ActorRef(Addressed, Generic[A_co]):
         **kwargs: P.kwargs,
     ) -> None: ...
     @overload
+    def tell_nowait(
+        self: ActorRef[A], handler: Callable[[A, *Ts], Coroutine[Any, Any, object]], /, *args: *Ts
+    ) -> None: ...
+    @overload
     def tell_nowait(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
-    def tell_nowait(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:
+    def tell_nowait(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:  # type: ignore[misc]  # mypy: `*Ts`
         """Send a message without waiting.
 
         Raises:
@@ -98,8 +107,12 @@ class ActorRef(Addressed, Generic[A_co]):
         **kwargs: P.kwargs,
     ) -> R: ...
     @overload
+    async def ask(
+        self: ActorRef[A], handler: Callable[[A, *Ts], Coroutine[Any, Any, R]], /, *args: *Ts
+    ) -> R: ...
+    @overload
     async def ask(self, handler: str, /, *args: Any, **kwargs: Any) -> Any: ...
-    async def ask(self, handler: Any, /, *args: Any, **kwargs: Any) -> Any:
+    async def ask(self, handler: Any, /, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]  # mypy: `*Ts`
         """Send a message and wait for what its handler returns.
 
         From outside a durable theater the answer comes once it is committed. Cancelling the wait (a time
