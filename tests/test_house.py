@@ -24,9 +24,9 @@ PURE_ORDER = PURE_TEXT.split()
 SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store
     failure marking handler effects field state signature plan actor
-    waits turn timers watching extras mailbox sending ref signals options settling owning context
-    supervisor life cell spawning sleepers directory statistics closing resuming stage system
-    history testing cli
+    waits turn timers watching extras lanes mailbox settling letters sending ref signals
+    options owning context supervisor life cell spawning sleepers directory statistics closing
+    resuming stage system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

@@ -41,7 +41,7 @@ from theater.event import Event
 from theater.history import History
 from theater.keys import SigningKey, VerifyKey
 from theater.livechain import LiveChain
-from theater.mailbox import Message
+from theater.mailbox import Message, Overflow
 from theater.proof import EventProof
 from theater.recorded import RecordedActor
 from theater.ref import ActorRef
@@ -109,6 +109,7 @@ __all__ = [
     "NotRecordedError",
     "NotRunningError",
     "Note",
+    "Overflow",
     "ProofError",
     "Reason",
     "RecordedActor",

@@ -14,6 +14,7 @@ from theater import life, sending, settling
 from theater.context import Context
 from theater.errors import SetupError
 from theater.extras import Extras
+from theater.lanes import Lanes
 from theater.loop import Future, Task, pause, running_loop
 from theater.mailbox import Envelope, Mailbox
 from theater.ref import ActorRef
@@ -112,7 +113,7 @@ class Cell(Mailbox):
         envelope.placed = True
         queue = self.queue
         if queue is None:
-            self.queue = deque((envelope,))
+            self.queue = Lanes((envelope,)) if self.plan.has_lanes else deque((envelope,))
         else:
             queue.append(envelope)
         if self.waiter is not None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from theater import settling, signals, supervisor
+from theater import letters, settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, apart, is_at_work, until_done
 from theater.restart import Reason, Restore, may_restart, recent
 from theater.sending import message
-from theater.turn import received_body
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
@@ -262,14 +261,6 @@ def _interrupt(cell: Cell) -> None:
 def _return_letters(cell: Cell) -> None:
     """What lies in the mailbox will not be handled: say so to the record and to the askers."""
     for envelope in cell.queue or ():
-        text = f"{cell.name} has ended"
-        cell.theater.dead_letters += 1
-        if cell.theater.records_messages:
-            seq = cell.record("message/dead", received_body(envelope))
-            if envelope.turn is not None:
-                envelope.outcome = (
-                    {"error": {"class": "NotRunningError", "text": text}},
-                    (cell.id, seq, cell.head or b""),
-                )
-        settling.give_error(cell, envelope, NotRunningError(text, message=message(cell, envelope)))
+        error = NotRunningError(f"{cell.name} has ended", message=message(cell, envelope))
+        letters.die(cell, envelope, error)
     cell.queue = None

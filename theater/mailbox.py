@@ -10,10 +10,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from theater.lanes import Lanes
 from theater.loop import Future, Loop
 
 if TYPE_CHECKING:
@@ -24,6 +27,15 @@ if TYPE_CHECKING:
 
 Triple = tuple[bytes, int, bytes]
 """An actor's id, the seq of one of its events, and that event's hash."""
+
+
+class Overflow(StrEnum):
+    """What a full mailbox does with one more message."""
+
+    WAIT = "wait"  # its sender waits for room
+    FAIL = "fail"  # it is handed back to its sender
+    DROP_NEWEST = "drop_newest"  # it is a dead letter
+    DROP_OLDEST = "drop_oldest"  # the oldest one of its lane is, and it has that one's place
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +71,35 @@ class Envelope(Struct, eq=False):
     def plain_kwargs(self) -> dict[str, Any]:
         return self.kwargs if self.plain is None else self.plain[1]
 
-    def fresh(self, world: Callable[[ActorAddress], object]) -> Envelope:
+    def fresh(self, world: Callable[[ActorAddress], object]) -> Notice:
         """The same message once more, with arguments of its own."""
         plain = self.plain_args(), self.plain_kwargs()
         args, kwargs = self.plan.restore(*plain, world)
-        return Envelope(self.plan, args, kwargs, plain)
+        return Notice(self.plan, args, kwargs, plain)
 
     def __repr__(self) -> str:
         return f"<message {self.plan.name}>"
 
 
+class Notice(Envelope, eq=False):
+    """A message that the runtime promised: a timer's, or the news of an end.
+
+    No full mailbox keeps it out, and no overflow drops it.
+    """
+
+
 class Mailbox:
-    """A bounded line of envelopes, and behind it those who wait for room."""
+    """A bounded line of envelopes, and behind it those who wait for room.
+
+    The mailbox of an actor with priority handlers has two lines, each with as many places.
+    """
 
     __slots__ = ("capacity", "loop", "queue", "room", "waiter")
 
     def __init__(self, loop: Loop, capacity: int) -> None:
         self.loop = loop
         self.capacity = capacity
-        self.queue: deque[Envelope] | None = None
+        self.queue: deque[Envelope] | Lanes | None = None
         self.room: deque[tuple[Future[None], Envelope]] | None = None
         self.waiter: Future[None] | None = None  # of the task that drains
 
@@ -85,18 +107,58 @@ class Mailbox:
     def queued(self) -> int:
         return len(self.queue) if self.queue else 0
 
-    @property
-    def is_full(self) -> bool:
-        """No place is free, or others wait for one already."""
+    def has_room(self, envelope: Envelope) -> bool:
+        """A place is free in its lane, and nobody waits there for one already."""
+        if self.room:
+            last = self.room[0 if envelope.plan.priority else -1]  # priority messages wait in front
+            if last[1].plan.priority is envelope.plan.priority:
+                return False
+        return self.is_free(envelope)
+
+    def is_free(self, envelope: Envelope) -> bool:
+        """A place is free in its lane."""
         queue = self.queue
-        return queue is not None and (len(queue) >= self.capacity or bool(self.room))
+        if queue is None:
+            return True
+        taken = queue.taken(envelope) if isinstance(queue, Lanes) else len(queue)
+        return taken < self.capacity
+
+    def take_oldest(self, envelope: Envelope) -> Envelope | None:
+        """Take out the oldest message of this one's lane that may be dropped, if there is one."""
+        queue = self.queue
+        assert queue is not None
+        lane = queue.of(envelope) if isinstance(queue, Lanes) else queue
+        for oldest in lane:
+            if type(oldest) is not Notice:
+                queue.remove(oldest)
+                return oldest
+        return None
 
     def line_up(self, future: Future[None], envelope: Envelope) -> None:
         """Wait for room behind those who wait already; `future` is done when the message has its place."""
-        if self.room is None:
-            self.room = deque()
-        self.room.append((future, envelope))
+        room = self.room
+        if room is None:
+            room = self.room = deque()
+        if envelope.plan.priority:
+            room.insert(sum(1 for _ in takewhile(_is_urgent, room)), (future, envelope))
+        else:
+            room.append((future, envelope))
+
+    def next_in_line(self) -> tuple[Future[None], Envelope] | None:
+        """Take out of the line the first for whom a place is free."""
+        for place in self.room or ():
+            if self.is_free(place[1]):
+                assert self.room is not None
+                self.room.remove(place)
+                return place
+            if not place[1].plan.priority:
+                break
+        return None
 
     def leave_line(self, future: Future[None], envelope: Envelope) -> None:
         if self.room is not None and (future, envelope) in self.room:
             self.room.remove((future, envelope))
+
+
+def _is_urgent(place: tuple[Future[None], Envelope]) -> bool:
+    return place[1].plan.priority

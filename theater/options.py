@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 from theater.errors import SetupError
+from theater.mailbox import Overflow
 from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
+
+OverflowName = Literal["wait", "fail", "drop_newest", "drop_oldest"]
 
 
 class SpawnOptions(TypedDict, total=False):
@@ -17,6 +20,7 @@ class SpawnOptions(TypedDict, total=False):
     limit: RestartLimit
     stop_within: float
     mailbox: int
+    overflow: Overflow | OverflowName
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,7 @@ class Options:
     limit: RestartLimit = field(default_factory=RestartLimit)
     stop_within: float = 5.0  # seconds that a supervisor gives it to stop
     mailbox: int = 1024  # messages
+    overflow: Overflow | OverflowName = Overflow.WAIT  # what a full mailbox does with one more
 
     def __post_init__(self) -> None:
         for name, kind in (("restart", Restart), ("state", Restore), ("limit", RestartLimit)):
@@ -35,6 +40,12 @@ class Options:
                 raise SetupError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}")
         if type(self.mailbox) is not int or self.mailbox < 1:
             raise SetupError(f"mailbox must be a whole number of at least 1, not {self.mailbox!r}")
+        try:
+            object.__setattr__(self, "overflow", Overflow(self.overflow))  # its name will do
+        except ValueError:
+            raise SetupError(
+                f"overflow must be one of {', '.join(Overflow)}, not {self.overflow!r}"
+            ) from None
         if isinstance(self.stop_within, bool) or not self.stop_within > 0:
             raise SetupError(f"stop_within must be more than 0 seconds, not {self.stop_within!r}")
 
@@ -51,6 +62,8 @@ class Options:
             plain["stop_within"] = float(self.stop_within)
         if self.mailbox != DEFAULTS.mailbox:
             plain["mailbox"] = self.mailbox
+        if self.overflow is not Overflow.WAIT:
+            plain["overflow"] = str(self.overflow)
         return plain
 
     @classmethod
@@ -63,6 +76,7 @@ class Options:
             limit=RestartLimit() if limit is None else RestartLimit(limit[0], limit[1]),
             stop_within=plain.get("stop_within", 5.0),
             mailbox=plain.get("mailbox", 1024),
+            overflow=Overflow(plain.get("overflow", Overflow.WAIT)),
         )
 
 

@@ -61,6 +61,7 @@ class ActorPlan:
         self.is_ready = False  # its types are known
         self.is_checked = False  # nothing has been done to the class since it was made
         self._methods = dict(_methods(cls))
+        self.has_lanes = any(options.priority for _, _, options in self._methods.values())
 
     def prepare(self) -> None:
         """Read all types.

@@ -59,12 +59,13 @@ class ActorRef(Addressed, Generic[A_co]):
     @overload
     async def tell(self, handler: str, /, *args: Any, **kwargs: Any) -> None: ...
     async def tell(self, handler: Any, /, *args: Any, **kwargs: Any) -> None:  # type: ignore[misc]  # mypy: `*Ts`
-        """Send a message and go on; waits for room if the mailbox is full.
+        """Send a message and go on; if the mailbox is full, waits for room or as its `overflow` says.
 
         Raises:
             TypeError: no such handler, wrong arguments, or a value that cannot be packed.
             NotRunningError: the actor has ended or is stopping, or the theater is closed.
-            MailboxFullError: waiting for room would close a circle of waits.
+            MailboxFullError: waiting for room would close a circle of waits, or the mailbox does not let
+                anybody wait (`overflow="fail"`).
         """
         cell = self._cell
         envelope = cell.envelope(handler, args, kwargs)
@@ -92,7 +93,8 @@ class ActorRef(Addressed, Generic[A_co]):
         """Send a message without waiting.
 
         Raises:
-            MailboxFullError: there is no room; the error's `message` can be sent again.
+            MailboxFullError: there is no room; the error's `message` can be sent again. A mailbox that drops
+                messages always has room.
             TypeError, NotRunningError: as `tell`.
         """
         cell = self._cell
@@ -121,6 +123,7 @@ class ActorRef(Addressed, Generic[A_co]):
         Raises:
             ActorFailedError: the handler raised something that it does not declare.
             AskCycleError: the answer could never come, because the actors would wait for each other.
+            MailboxFullError: the mailbox was full and did not wait, or dropped the message since.
             TypeError, NotRunningError: as `tell`; and whatever the handler declares with `raises=`.
         """
         cell = self._cell

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from theater import letters
 from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
 from theater.loop import CURRENT, Cancelled, Future
-from theater.mailbox import Envelope, Message
+from theater.mailbox import Envelope, Message, Overflow
 from theater.turn import ready
 from theater.waits import Waiting, circle
 
@@ -63,8 +64,7 @@ async def tell(target: Cell, envelope: Envelope) -> None:
         await _place(target, envelope)
         return
     turn = _sent_by(asker, target, envelope)
-    if not target.is_full:
-        target.put(envelope)
+    if _settles(turn, target, envelope):
         return
     path = circle(asker, target)
     if path is not None:
@@ -88,10 +88,33 @@ def tell_nowait(target: Cell, envelope: Envelope) -> None:
     """
     asker = sender(target)
     turn = None if asker is None else _sent_by(asker, target, envelope)
-    if target.is_full:
-        error = MailboxFullError(f"the mailbox of {target.name} is full", message=message(target, envelope))
-        refuse(turn, target, envelope, error)
-    target.put(envelope)
+    if not _settles(turn, target, envelope):
+        refuse(turn, target, envelope, _full(target, envelope))
+
+
+def _settles(turn: Turn | None, target: Cell, envelope: Envelope) -> bool:
+    """Give the message its place, or do with it what a full mailbox does; False: it is to wait for room."""
+    if target.queue is None or target.has_room(envelope):  # mostly nobody waits, and that is quick to see
+        target.put(envelope)
+        return True
+    policy = target.options.overflow
+    if policy is Overflow.WAIT:
+        return False
+    if policy is Overflow.FAIL:
+        refuse(turn, target, envelope, _full(target, envelope))
+    oldest = target.take_oldest(envelope) if policy is Overflow.DROP_OLDEST else None
+    if oldest is not None:
+        letters.die(target, oldest, _full(target, oldest), why=str(policy))
+        target.put(envelope)
+    else:
+        if turn is not None:
+            record_sent(turn, target, envelope)
+        letters.die(target, envelope, _full(target, envelope), why=str(policy))
+    return True
+
+
+def _full(target: Cell, envelope: Envelope) -> MailboxFullError:
+    return MailboxFullError(f"the mailbox of {target.name} is full", message=message(target, envelope))
 
 
 async def ask(target: Cell, envelope: Envelope) -> Any:
@@ -156,9 +179,7 @@ def _record_answer(turn: Turn, envelope: Envelope) -> None:
 
 
 async def _place(target: Cell, envelope: Envelope) -> None:
-    if not target.is_full:
-        target.put(envelope)
-    else:
+    if not _settles(envelope.turn, target, envelope):
         await _room(target, envelope, target.loop.create_future())
 
 
@@ -206,9 +227,8 @@ def withdraw(target: Cell, envelope: Envelope) -> None:
 
 def let_in(target: Cell) -> None:
     """Give free places to those who wait for room, in their order."""
-    room = target.room
-    while room and (target.queue is None or len(target.queue) < target.capacity):
-        future, envelope = room.popleft()
+    while place := target.next_in_line():
+        future, envelope = place
         if not future.done():
             target.put(envelope)
             future.set_result(None)

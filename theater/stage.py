@@ -74,6 +74,7 @@ class Stage:
         self.failures = 0
         self.restarts = 0
         self.dead_letters = 0
+        self.dropped = 0
         self.is_closed = False  # to the world outside
         self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
         self.is_sealed = False  # its last event is written
@@ -270,6 +271,7 @@ class Stage:
             failures=self.failures,
             restarts=self.restarts,
             dead_letters=self.dead_letters,
+            dropped=self.dropped,
             events=self.journal.size,
             committed=self.journal.committed,
         )

@@ -15,6 +15,7 @@ class Statistics:
     handled: int  # messages, hooks and timers, without failures, by actors that are alive
     failures: int
     restarts: int
-    dead_letters: int
+    dead_letters: int  # messages that nobody will handle
+    dropped: int  # of those, by full mailboxes
     events: int  # in the journal
     committed: int  # of those, under a checkpoint

@@ -117,6 +117,8 @@ class Theater:
             limit: how often; beyond it the actor ends.
             stop_within: seconds that its supervisor gives it to stop.
             mailbox: messages that may wait.
+            overflow: what a full mailbox does with one more: "wait" (its sender waits for room), "fail" (it
+                is handed back), "drop_newest" or "drop_oldest" (that message is a dead letter).
 
         Raises:
             NameTakenError: the name is in use.

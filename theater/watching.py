@@ -29,4 +29,5 @@ class Watch:
         """Send the message; no full mailbox keeps it out."""
         watcher = self._watcher
         if watcher.is_open and not watcher.theater.is_cutting:
-            watcher.put(watcher.envelope(self._handler, (watched.ref, watched.reason), {}))
+            told = watcher.envelope(self._handler, (watched.ref, watched.reason), {})
+            watcher.put(told.fresh(watcher.theater.recall))
