@@ -10,7 +10,15 @@ import theater.testing
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "api.md"
 ROW = re.compile(r"^\| (?:↳ )?`(\w+)` \|", re.MULTILINE)
-CONSTANTS = {"PERMANENT", "TRANSIENT", "TEMPORARY", "LAST_GOOD", "INITIAL"}  # named in a sentence
+CONSTANTS = {
+    "ALL",
+    "NONE",
+    "PERMANENT",
+    "TRANSIENT",
+    "TEMPORARY",
+    "LAST_GOOD",
+    "INITIAL",
+}  # named in a sentence
 
 
 def rows(*, testing: bool) -> set[str]:

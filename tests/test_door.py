@@ -17,11 +17,11 @@ from theater import errors
 ROOT = Path(__file__).resolve().parent.parent
 
 NAMES = """
-    INITIAL LAST_GOOD PERMANENT TEMPORARY TRANSIENT Actor ActorFailedError ActorNotFoundError
+    ALL INITIAL LAST_GOOD NONE PERMANENT TEMPORARY TRANSIENT Actor ActorFailedError ActorNotFoundError
     ActorRef AskCycleError BrokenChainError Chain ChainView Checkpoint ContentNotFoundError ContentRef
     ContentStream Context CorruptContentError CorruptJournalError DeliveryError DiskFullError
     EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError
-    ForgedError History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
+    ForgedError Grants History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
     MailboxFullError MalformedError Message MissingError NameTakenError NotAllowedError
     NotRecordedError NotRunningError Note Overflow ProofError Reason RecordedActor Report Restart
     RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store

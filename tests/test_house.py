@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
     errors content plain codec untyped form record compound union annotation shape
-    merkle keys event checkpoint chain proof restart
+    merkle keys event checkpoint chain proof restart names grants allowance
     store.requests store.fold store.decision journal.frames
 """
 PURE_ORDER = PURE_TEXT.split()

@@ -1,280 +1,119 @@
-"""Names: paths under the supervisor, one actor each, and found at once."""
+"""Sets of names: what patterns hold, and that what two sets share is never more than either."""
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
-import anyio
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from theater import Actor, ActorRef, Theater, handler
-from theater.errors import (
-    ActorFailedError,
-    ActorNotFoundError,
-    MissingError,
-    NameTakenError,
-    NotRunningError,
-    SetupError,
+from theater.errors import MalformedError, SetupError
+from theater.names import ALL, NONE, Extent, Names
+
+patterns = st.text("ab*?[]!-", min_size=1, max_size=4)
+texts = st.text("ab]-[", max_size=4)
+said = st.sampled_from(list(Extent)) | patterns | st.frozensets(patterns, max_size=3)
+names = st.lists(said.map(Names.of), min_size=1, max_size=3).map(
+    lambda parts: Names(frozenset[frozenset[str]]().union(*(part.clauses for part in parts)))
 )
-
-
-class Worker(Actor):
-    @handler
-    async def rest(self, seconds: float) -> None:
-        await anyio.sleep(seconds)
-
-    @handler
-    async def fail(self) -> None:
-        raise ValueError
-
-
-class Crew(Actor):
-    @handler
-    async def hire(self, name: str | None) -> ActorRef[Worker]:
-        return await self.context.spawn(Worker(), name=name)
-
-    @handler
-    async def hire_crew(self, name: str) -> ActorRef[Any]:
-        return await self.context.spawn(Crew(), name=name)
-
-    @handler
-    async def try_to_hire(self, name: Any) -> str:
-        try:
-            await self.context.spawn(Worker(), name=name)
-        except SetupError as error:
-            return f"{type(error).__name__}: {error}"
-        return "hired"
-
-
-class BadStart(Actor):
-    async def on_start(self) -> None:
-        raise ValueError
-
-
-class BadLoad(Actor):
-    def on_load(self) -> None:
-        raise ValueError
-
-
-# -- paths -----------------------------------------------------------------------------------------------
-
-
-async def test_a_name_is_a_path_under_the_supervisors(theater: Theater) -> None:
-    crew = await theater.spawn(Crew(), name="crew")
-    inner = await crew.ask(Crew.hire_crew, "night")
-    worker = await inner.ask(Crew.hire, "worker-1")
-
-    assert worker.name == "crew/night/worker-1"
-    assert theater.find("crew/night/worker-1") == worker
-    assert theater.find("crew/night") == inner
 
 
 @pytest.mark.parametrize(
-    "name", ["a", "x" * 255, "ä" * 127, "…", "a b", "...", ".hidden", "a.b", "\0", "-", "café ☕"]
+    ("said", "name", "is_held"),
+    [
+        (ALL, "anything", True),
+        (NONE, "anything", False),
+        (NONE, "", False),
+        ([], "", False),
+        ("test", "test", True),
+        ("test", "test2", False),
+        ("test", "test/../x", False),
+        ("test", "a/test", False),
+        ("Test", "test", False),
+        ("crew/*", "crew/a", True),
+        ("crew/*", "crew/a/b", True),
+        ("crew/*", "crew", False),
+        ("crew/?", "crew/10", False),
+        ("a[*]b", "a*b", True),
+        ("a[*]b", "axb", False),
+        ("*", "line\nline", True),
+        ("a", "a\n", False),
+        (["a", "b*"], "bb", True),
+        (["a", "b*"], "aa", False),
+    ],
 )
-async def test_a_segment_is_any_text_of_1_to_255_bytes(theater: Theater, name: str) -> None:
-    worker = await theater.spawn(Worker(), name=name)
-
-    assert worker.name == name
-    assert theater.find(name) == worker
+def test_a_name_is_held_if_a_whole_pattern_fits(said: Any, name: str, is_held: bool) -> None:  # noqa: FBT001
+    assert Names.of(said).permits(name) is is_held
 
 
-@pytest.mark.parametrize(
-    "name", ["", "x" * 256, "ä" * 128, "a/b", "/", ".", "..", "\ud800", b"a", 5, True, ["a"]]
-)
-async def test_what_is_no_segment_is_refused(theater: Theater, name: Any) -> None:
-    crew = await theater.spawn(Crew(), name="crew")
-
-    with pytest.raises(SetupError, match="a name "):
-        await theater.spawn(Worker(), name=name)
-    if isinstance(name, str) and name.isprintable():
-        assert (await crew.ask(Crew.try_to_hire, name)).startswith("SetupError: a name ")
-
-    assert theater.statistics().actors == 1
+@given(names, names, texts)
+def test_what_two_sets_share_holds_exactly_what_both_hold(a: Names, b: Names, name: str) -> None:
+    assert (a & b).permits(name) == (a.permits(name) and b.permits(name))
 
 
-async def test_an_actor_without_a_name_has_one_that_nobody_else_has(theater: Theater) -> None:
-    workers = [await theater.spawn(Worker()) for _ in range(100)]
-
-    assert len({worker.name for worker in workers}) == 100
-    assert all(worker.name.startswith("worker-") for worker in workers)
-    assert theater.find(workers[7].name) == workers[7]
-
-
-async def test_a_child_without_a_name_stands_under_its_supervisor_too(theater: Theater) -> None:
-    crew = await theater.spawn(Crew(), name="crew")
-
-    worker = await crew.ask(Crew.hire, None)
-
-    assert worker.name.startswith("crew/worker-")
-    assert theater.find(worker.name) == worker
-
-
-# -- find ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", ["nobody", "", "crew/", "/crew", "crew/nobody", "Crew"])
-async def test_a_name_that_nobody_has_is_not_found(theater: Theater, name: str) -> None:
-    await theater.spawn(Crew(), name="crew")
-
-    with pytest.raises(ActorNotFoundError, match="no actor named") as caught:
-        theater.find(name)
-
-    assert isinstance(caught.value, MissingError)
-    assert isinstance(caught.value, LookupError)
-
-
-async def test_an_actor_is_found_until_it_has_ended(theater: Theater) -> None:
-    worker = await theater.spawn(Worker(), name="worker")
-    await worker.tell(Worker.rest, 10)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worker.stop)
-        await anyio.wait_all_tasks_blocked()
-        assert theater.find("worker") == worker
-
-    with pytest.raises(ActorNotFoundError):
-        theater.find("worker")
-
-
-async def test_a_restart_keeps_the_name(theater: Theater) -> None:
-    worker = await theater.spawn(Worker(), name="worker")
-
-    with pytest.raises(ActorFailedError):
-        await worker.ask(Worker.fail)
-
-    assert theater.find("worker") == worker
-
-
-async def test_after_closing_nothing_is_found() -> None:
-    async with Theater() as theater:
-        await theater.spawn(Worker(), name="worker")
-
-    with pytest.raises(NotRunningError, match="the theater is closed"):
-        theater.find("worker")
-
-
-async def test_before_opening_nothing_is_found() -> None:
-    with pytest.raises(SetupError, match="not open"):
-        Theater().find("worker")
-
-
-# -- one name, one actor ---------------------------------------------------------------------------------
-
-
-async def test_a_name_in_use_is_taken(theater: Theater) -> None:
-    await theater.spawn(Worker(), name="worker")
-
-    with pytest.raises(NameTakenError, match="'worker' is alive"):
-        await theater.spawn(Crew(), name="worker")
-
-    assert theater.statistics().actors == 1
-
-
-async def test_a_name_in_use_is_taken_for_children_as_well(theater: Theater) -> None:
-    crew = await theater.spawn(Crew(), name="crew")
-
-    assert await crew.ask(Crew.try_to_hire, "worker") == "hired"
-    assert (await crew.ask(Crew.try_to_hire, "worker")).startswith("NameTakenError: ")
-
-
-async def test_a_generated_name_can_be_taken_by_nobody(theater: Theater) -> None:
-    worker = await theater.spawn(Worker())
-
-    with pytest.raises(NameTakenError):
-        await theater.spawn(Worker(), name=worker.name)
-
-
-async def test_the_same_name_under_two_supervisors_is_two_names(theater: Theater) -> None:
-    crews = [await theater.spawn(Crew(), name=name) for name in ("day", "night")]
-
-    workers = [await crew.ask(Crew.hire, "worker") for crew in crews]
-
-    assert [worker.name for worker in workers] == ["day/worker", "night/worker"]
-    assert workers[0] != workers[1]
-
-
-async def test_a_name_is_still_taken_while_its_actor_stops(theater: Theater) -> None:
-    worker = await theater.spawn(Worker(), name="worker")
-    await worker.tell(Worker.rest, 10)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(worker.stop)
-        await anyio.wait_all_tasks_blocked()
-        with pytest.raises(NameTakenError):
-            await theater.spawn(Worker(), name="worker")
-
-
-@pytest.mark.parametrize("end", ["stop", "kill"])
-async def test_when_an_actor_has_ended_its_name_is_free_and_the_next_has_a_chain_of_its_own(
-    theater: Theater, end: str
+@given(st.frozensets(patterns, max_size=3), st.frozensets(patterns, max_size=3), texts)
+def test_the_normal_form_holds_what_was_written(
+    one: frozenset[str], other: frozenset[str], name: str
 ) -> None:
-    first = await theater.spawn(Worker(), name="worker")
-    await getattr(first, end)()
+    written = all(any(Names.of(pattern).permits(name) for pattern in clause) for clause in (one, other))
 
-    second = await theater.spawn(Worker(), name="worker")
-
-    assert first != second
-    assert theater.find("worker") == second
-    assert len(theater.chain(second)) == 1
-    assert [event.kind for event in theater.chain(first)] == ["actor/spawned", "actor/stopped"]
+    assert Names(frozenset([one, other])).permits(name) == written
 
 
-async def test_the_chain_of_an_actor_that_has_ended_is_found_by_its_id_though_nobody_holds_its_ref(
-    theater: Theater,
-) -> None:
-    worker = await theater.spawn(Worker())
-    await worker.stop()
-    actor, head = worker.id, theater.chain(worker).head
-    del worker
-    gc.collect()
-
-    chain = theater.chain(actor)
-
-    assert [event.kind for event in chain] == ["actor/spawned", "actor/stopped"]
-    assert chain.head == head
+@given(names)
+def test_sharing_with_oneself_changes_nothing(a: Names) -> None:
+    assert a & a == a
 
 
-@pytest.mark.parametrize("actor", [b"", b"short", bytes(15) + b"x", b"x" * 17])
-async def test_an_id_that_nobody_has_is_not_found(theater: Theater, actor: bytes) -> None:
-    with pytest.raises(ActorNotFoundError, match="no actor with the id"):
-        theater.chain(actor)
+@given(names, names)
+def test_sharing_does_not_depend_on_who_comes_first(a: Names, b: Names) -> None:
+    assert a & b == b & a
 
 
-@pytest.mark.parametrize("actor", [BadStart, BadLoad])
-async def test_an_actor_that_did_not_start_leaves_its_name_free(theater: Theater, actor: type[Actor]) -> None:
-    with pytest.raises(ActorFailedError):
-        await theater.spawn(actor(), name="worker")
-
-    await theater.spawn(Worker(), name="worker")
+@given(names, names, names)
+def test_sharing_does_not_depend_on_who_is_taken_together(a: Names, b: Names, c: Names) -> None:
+    assert (a & b) & c == a & (b & c)
 
 
-async def test_a_spawn_that_was_refused_leaves_its_name_free(theater: Theater) -> None:
+@given(names)
+def test_everything_changes_nothing_and_nothing_leaves_nothing(a: Names) -> None:
+    assert a & Names.of(ALL) == a
+    assert a & Names.of(NONE) == Names.of(NONE)
+
+
+@given(names, names, names)
+def test_less_on_one_side_is_never_more_in_the_end(a: Names, b: Names, c: Names) -> None:
+    less = a & b
+
+    assert (less & c) & (a & c) == less & c
+
+
+@given(names)
+def test_a_set_is_read_back_as_it_was_written(a: Names) -> None:
+    assert Names.from_plain(a.to_plain()) == a
+
+
+def test_names_that_are_listed_are_sifted_at_once() -> None:
+    assert (Names.of(["ab", "ac", "b"]) & Names.of("a*")).to_plain() == [["ab", "ac"]]
+    assert (Names.of(["ab", "b"]) & Names.of(["b", "c"])).to_plain() == [["b"]]
+    assert Names.of(["a"]) & Names.of(["b"]) == Names.of(NONE)
+
+
+def test_a_set_says_itself_in_words() -> None:
+    assert str(Names.of(ALL)) == "all"
+    assert str(Names.of(NONE)) == "nothing"
+    assert str(Names.of(["b", "a*"])) == "a*, b"
+    assert str(Names.of(["b", "a*"]) & Names.of("*c")) == "(*c) and (a*, b)"
+
+
+@pytest.mark.parametrize("bad", [None, 7, [7], [""], "", ["a", None], "\ud800", b"a", [b"a"], True])
+def test_what_is_no_pattern_is_refused(bad: Any) -> None:
     with pytest.raises(SetupError):
-        await theater.spawn(Worker(), name="worker", mailbox=0)
-    with pytest.raises(SetupError):
-        await theater.spawn(Worker, name="worker")  # type: ignore[type-var]  # a class, not an instance
-
-    await theater.spawn(Worker(), name="worker")
+        Names.of(bad)
 
 
-async def test_of_two_that_spawn_one_name_at_once_one_is_refused(theater: Theater) -> None:
-    class Slow(Actor):
-        async def on_start(self) -> None:
-            await anyio.sleep(10)
-
-    refused: list[NameTakenError] = []
-
-    async def spawn() -> None:
-        try:
-            await theater.spawn(Slow(), name="slow")
-        except NameTakenError as error:
-            refused.append(error)
-
-    async with anyio.create_task_group() as tasks:
-        tasks.start_soon(spawn)
-        tasks.start_soon(spawn)
-
-    assert len(refused) == 1
-    assert theater.find("slow").name == "slow"
+@pytest.mark.parametrize("bad", [None, [], "none", "*", {}, [[], 3], [[7]], [[""]], ["a"], [None], 0])
+def test_what_was_not_written_as_names_is_never_read_as_names(bad: Any) -> None:
+    with pytest.raises(MalformedError):
+        Names.from_plain(bad)

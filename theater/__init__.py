@@ -38,10 +38,12 @@ from theater.errors import (
     TheaterError,
 )
 from theater.event import Event
+from theater.grants import Grants
 from theater.history import History
 from theater.keys import SigningKey, VerifyKey
 from theater.livechain import LiveChain
 from theater.mailbox import Message, Overflow
+from theater.names import ALL, NONE
 from theater.proof import EventProof
 from theater.recorded import RecordedActor
 from theater.ref import ActorRef
@@ -64,8 +66,10 @@ from theater.timers import Timer
 from theater.verify.report import Finding, Report
 
 __all__ = [
+    "ALL",
     "INITIAL",
     "LAST_GOOD",
+    "NONE",
     "PERMANENT",
     "TEMPORARY",
     "TRANSIENT",
@@ -94,6 +98,7 @@ __all__ = [
     "FolderError",
     "FolderInUseError",
     "ForgedError",
+    "Grants",
     "History",
     "HistoryCutError",
     "JournalError",

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
 from theater.errors import SetupError
+from theater.grants import Grants
 from theater.mailbox import Overflow
 from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
 
@@ -21,6 +22,7 @@ class SpawnOptions(TypedDict, total=False):
     stop_within: float
     mailbox: int
     overflow: Overflow | OverflowName
+    grants: Grants | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Options:
     stop_within: float = 5.0  # seconds that a supervisor gives it to stop
     mailbox: int = 1024  # messages
     overflow: Overflow | OverflowName = Overflow.WAIT  # what a full mailbox does with one more
+    grants: Grants | None = None  # as asked: None is what its supervisor has; once spawned: None is all
 
     def __post_init__(self) -> None:
         for name, kind in (("restart", Restart), ("state", Restore), ("limit", RestartLimit)):
@@ -46,6 +49,10 @@ class Options:
             raise SetupError(
                 f"overflow must be one of {', '.join(Overflow)}, not {self.overflow!r}"
             ) from None
+        if self.grants is not None and not isinstance(self.grants, Grants):
+            raise SetupError(
+                f"grants must be Grants(...), or None for those of its supervisor, not {self.grants!r}"
+            )
         if isinstance(self.stop_within, bool) or not self.stop_within > 0:
             raise SetupError(f"stop_within must be more than 0 seconds, not {self.stop_within!r}")
 
@@ -64,6 +71,8 @@ class Options:
             plain["mailbox"] = self.mailbox
         if self.overflow is not Overflow.WAIT:
             plain["overflow"] = str(self.overflow)
+        if self.grants is not None:
+            plain["grants"] = self.grants.to_plain()
         return plain
 
     @classmethod
@@ -77,6 +86,7 @@ class Options:
             stop_within=plain.get("stop_within", 5.0),
             mailbox=plain.get("mailbox", 1024),
             overflow=Overflow(plain.get("overflow", Overflow.WAIT)),
+            grants=Grants.from_plain(plain["grants"]) if "grants" in plain else None,
         )
 
 
