@@ -82,6 +82,8 @@ TOLD: list[tuple[str, dict[str, Any], str]] = [
     ("message/handled", {**CALL, "answer": 3, "state": {"total": 3}}, "add(1, by=2) → 3  total=3"),
     ("message/handled", {"message": 4, "state": None}, "of @4  state changed"),
     ("message/handled", {"message": 4, "abandoned": True}, "of @4 given up"),
+    ("message/handled", {"message": 4, "deferred": True}, "of @4 to be answered later"),
+    ("message/answered", {"reply": 4, "answer": 3}, "of @4 → 3"),
     ("message/answered", {"message": 4, "answer": 3, "from": FROM}, "of @4 → 3 from counter@7"),
     ("message/withdrawn", {"message": 4}, "message=4"),
     ("message/dead", {**CALL, "from": None}, "add(1, by=2)"),

@@ -23,7 +23,7 @@ NAMES = """
     EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError
     ForgedError Grants History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
     MailboxFullError MalformedError Message MissingError NameTakenError NotAllowedError
-    NotRecordedError NotRunningError Note Overflow ProofError Reason RecordedActor Report Restart
+    NotRecordedError NotRunningError Note Overflow ProofError Reason RecordedActor Reply Report Restart
     RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store
     StoreNotFoundError Stores Theater TheaterError Timer VerifyKey effect handler
 """

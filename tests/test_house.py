@@ -24,8 +24,8 @@ PURE_ORDER = PURE_TEXT.split()
 SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store
     failure marking handler effects field state signature plan actor
-    waits turn timers watching extras lanes mailbox settling letters sending ref signals
-    options owning context supervisor life cell spawning sleepers directory statistics closing
+    waits turn timers watching extras lanes onward mailbox settling letters sending ref signals
+    options deferring owning context supervisor life cell spawning sleepers directory statistics closing
     resuming stage system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()

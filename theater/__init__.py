@@ -5,6 +5,7 @@ from theater.chain import Chain, ChainView
 from theater.checkpoint import Checkpoint, Note
 from theater.content import ContentRef
 from theater.context import Context
+from theater.deferring import Reply
 from theater.effects import effect
 from theater.errors import (
     ActorFailedError,
@@ -118,6 +119,7 @@ __all__ = [
     "ProofError",
     "Reason",
     "RecordedActor",
+    "Reply",
     "Report",
     "Restart",
     "RestartLimit",

@@ -252,4 +252,4 @@ class Cell(Mailbox):
         self.turn = None
         self.current = None
         if reply is not None and not reply.done():
-            settling.give_answer(self, envelope, arrived)
+            settling.give_answer(self, envelope, reply, arrived)

@@ -8,7 +8,8 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import effects, sending, signals
+from theater import deferring, effects, sending, signals
+from theater.deferring import Reply
 from theater.options import Options, SpawnOptions
 from theater.owning import stores_of
 from theater.ref import ActorRef
@@ -146,6 +147,23 @@ class Context:
             TypeError: an argument cannot be packed (a result that cannot is an `EffectFailedError`).
         """
         return await effects.run(self._cell, function, args, kwargs)
+
+    def defer(self) -> Reply:
+        """Answer the message at hand later: its handler may return, and what it returns is ignored.
+
+        The reply is given in any later message of this actor. It outlives a restart; it closes when the asker
+        gives up (which disturbs this handler no longer), and fails if this handler raises, or the actor ends.
+        Nobody waits for the answer to a tell: its reply is closed from the beginning.
+
+        Raises:
+            SetupError: the message was forwarded.
+        """
+        return deferring.defer(self._cell)
+
+    @property
+    def deferred(self) -> tuple[Reply, ...]:
+        """The replies that this actor still owes, oldest first."""
+        return deferring.deferred(self._cell)
 
     def log(self, text: str, **fields: Any) -> None:
         """Write a line into this actor's chain, and to the logger `theater.log`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from theater import letters, settling, signals, supervisor
+from theater import deferring, letters, settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, apart, is_at_work, until_done
@@ -236,6 +236,7 @@ async def end(cell: Cell, reason: Reason) -> None:
         cell.reason = Reason.KILLED
         await supervisor.kill_children(cell)
     _interrupt(cell)
+    deferring.end(cell)
     _return_letters(cell)
     supervisor.bury(cell)
 

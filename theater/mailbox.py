@@ -22,6 +22,7 @@ from theater.loop import Future, Loop
 if TYPE_CHECKING:
     from theater.codec import ActorAddress
     from theater.handler import HandlerPlan
+    from theater.onward import Onward
     from theater.ref import ActorRef
     from theater.turn import Turn
 
@@ -64,6 +65,7 @@ class Envelope(Struct, eq=False):
     outcome: tuple[dict[str, Any], Triple | None] | None = None  # for the record of an actor that asked
     placed: bool = False  # it has its place in the mailbox
     begun: bool = False  # the actor has taken it out
+    onward: Onward | None = None  # who answers it if not its handler; on its way: for whom it is forwarded
 
     def plain_args(self) -> list[Any]:
         return list(self.args) if self.plain is None else self.plain[0]

@@ -120,12 +120,12 @@ def _full(target: Cell, envelope: Envelope) -> MailboxFullError:
 async def ask(target: Cell, envelope: Envelope) -> Any:
     """Send the message and wait for its answer."""
     asker = sender(target)
-    envelope.reply = target.loop.create_future()
+    reply = envelope.reply = target.loop.create_future()
     if asker is not None:
         return await _ask_within(asker, target, envelope)
     await _place(target, envelope)
     try:
-        return await envelope.reply
+        return await reply  # not `envelope.reply`: the handler may have deferred it
     except Cancelled:
         withdraw(target, envelope)
         raise
@@ -136,15 +136,14 @@ async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
     path = circle(asker, target)
     if path is not None:
         refuse(turn, target, envelope, AskCycleError(path, message=message(target, envelope)))
-    assert envelope.reply is not None
-    with Waiting(asker, target, envelope.reply):
-        await _place(target, envelope)
-        return await _answer(turn, target, envelope)
-
-
-async def _answer(turn: Turn, target: Cell, envelope: Envelope) -> Any:
     reply = envelope.reply
     assert reply is not None
+    with Waiting(asker, target, reply):
+        await _place(target, envelope)
+        return await _answer(turn, target, envelope, reply)
+
+
+async def _answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[Any]) -> Any:
     turn.asks.add(reply)
     try:
         answer = await reply
@@ -186,19 +185,20 @@ async def _place(target: Cell, envelope: Envelope) -> None:
 async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
     """Wait for a place; `future` is done when the message has it."""
     target.line_up(future, envelope)
-    asks = envelope.turn.asks if envelope.turn is not None and envelope.reply is not None else set()
+    turn, is_ask = envelope.turn, envelope.reply is not None  # both may be others once it has its place
+    asks = turn.asks if turn is not None and is_ask else set()
     asks.add(future)
     try:
         await future
     except NotRunningError as error:
-        record_refusal(envelope.turn, target, envelope, type(error).__name__, str(error))
+        record_refusal(turn, target, envelope, type(error).__name__, str(error))
         raise
     except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
         if not envelope.placed:
             target.leave_line(future, envelope)
-            record_refusal(envelope.turn, target, envelope, type(error).__name__, "gave up waiting for room")
-        elif envelope.reply is not None or not envelope.begun:
-            _withdraw(envelope.turn, target, envelope)
+            record_refusal(turn, target, envelope, type(error).__name__, "gave up waiting for room")
+        elif is_ask or not envelope.begun:
+            _withdraw(turn, target, envelope)
         raise
     finally:
         asks.discard(future)
@@ -217,7 +217,9 @@ def withdraw(target: Cell, envelope: Envelope) -> None:
     """The asker gave up: take the message back, or let what its handler waits for give up in turn."""
     if envelope.reply is not None:
         envelope.reply.cancel()  # nobody looks at it any more
-    if not envelope.begun:
+    if envelope.onward is not None:
+        envelope.onward.withdraw()
+    elif not envelope.begun:
         if target.queue and envelope in target.queue:
             target.queue.remove(envelope)
             let_in(target)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from theater.codec import prepare
+from theater.loop import Future
 from theater.mailbox import Envelope
 from theater.turn import received_body, sender_of
 
@@ -36,6 +37,8 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool
             body["state"] = state
         if envelope.reply is not None:
             body["answer"] = answer
+        elif envelope.onward is not None:
+            body[envelope.onward.mark] = True
         seq = cell.record("message/handled", body)
     if envelope.turn is not None and envelope.reply is not None:
         envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
@@ -54,20 +57,21 @@ def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
     turn = cell.turn
     if turn is not None:
         turn.close()
+    if envelope.onward is not None:
+        envelope.onward.take_back()
     if cell.theater.records_messages:
         begun = turn is not None and turn.seq is not None
         body = {"message": turn.seq} if turn is not None and begun else received_body(envelope)
-        seq = cell.record("message/handled", body | outcome)
-        if envelope.turn is not None:
+        mark = {} if envelope.onward is None else {envelope.onward.mark: True}
+        seq = cell.record("message/handled", body | outcome | mark)
+        if envelope.turn is not None and envelope.reply is not None:
             envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
     cell.turn = None
     cell.current = None
 
 
-def give_answer(cell: Cell, envelope: Envelope, answer: Any) -> None:
+def give_answer(cell: Cell, envelope: Envelope, reply: Future[Any], answer: Any) -> None:
     """Give the asker its answer; the world outside has it once it is durable."""
-    reply = envelope.reply
-    assert reply is not None
     if envelope.turn is None and cell.theater.journal.durable:
         cell.theater.journal.then(reply, answer)
     else:
@@ -75,9 +79,11 @@ def give_answer(cell: Cell, envelope: Envelope, answer: Any) -> None:
 
 
 def give_error(cell: Cell, envelope: Envelope, error: BaseException) -> None:
-    reply = envelope.reply
-    if reply is None or reply.done():
-        return
+    if envelope.reply is not None and not envelope.reply.done():
+        send_error(cell, envelope, envelope.reply, error)
+
+
+def send_error(cell: Cell, envelope: Envelope, reply: Future[Any], error: BaseException) -> None:
     if envelope.turn is None and cell.theater.journal.durable:
         cell.theater.then_raise(reply, error)
     else:

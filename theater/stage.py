@@ -227,6 +227,8 @@ class Stage:
         for cell in tuple(self.cells.values()):
             at_hand = [cell.current] if cell.current is not None else []
             replies = [(envelope.reply, envelope) for envelope in (*at_hand, *(cell.queue or ()))]
+            owed = () if cell.extras is None else tuple(cell.extras.slots or ())
+            replies += [(slot.future, slot.envelope) for slot in owed]
             for future, envelope in (*replies, *(cell.room or ())):
                 if future is not None and not future.done():
                     future.set_exception(why(cell, envelope))

@@ -37,8 +37,9 @@ def _handled(body: Mapping[str, Any], names: Names) -> str:
 def _outcome(body: Mapping[str, Any], names: Names) -> str:
     if "error" in body:
         return f" ✗ {_error(body)}"
-    if body.get("abandoned"):
-        return " given up"
+    said = [word for key, word in _ENDS.items() if body.get(key)]
+    if said:
+        return f" {said[0]}"
     return f" → {brief(body['answer'], names)}" if body.get("answer") is not None else ""
 
 
@@ -71,7 +72,8 @@ def _sent(body: Mapping[str, Any], names: Names) -> str:
 
 
 def _answered(body: Mapping[str, Any], names: Names) -> str:
-    return f"of @{body.get('message')}{_outcome(body, names)}{_sender(body, names)}"
+    what = body["reply"] if "reply" in body else body.get("message")  # a deferred answer, or one that came
+    return f"of @{what}{_outcome(body, names)}{_sender(body, names)}"
 
 
 def _opened(body: Mapping[str, Any], _: Names) -> str:
@@ -123,6 +125,13 @@ def _log(body: Mapping[str, Any], names: Names) -> str:
     fields = body.get("fields") or {}
     return " ".join([str(body.get("text")), *(f"{key}={brief(item, names)}" for key, item in fields.items())])
 
+
+_ENDS = {
+    "abandoned": "given up",
+    "cancelled": "cancelled",
+    "deferred": "to be answered later",
+    "forwarded": "forwarded",
+}
 
 _TELLERS: dict[str, Callable[[Mapping[str, Any], Names], str]] = {
     "actor/spawned": _spawned,
