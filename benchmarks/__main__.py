@@ -17,6 +17,7 @@ from benchmarks.harness import Case, Subject, rows, run_rounds
 from benchmarks.show import TITLES, markdown, show
 
 MESSAGING = ["tell", "ask", "ask64", "ring", "spawn", "idle"]
+FAILING = ["failing"]
 STORING = ["put1", "put64", "put1000", "put8m", "get", "verify"]
 
 COUNTS = {
@@ -26,6 +27,7 @@ COUNTS = {
     "ring": 100_000,
     "spawn": 10_000,
     "idle": 10_000,
+    "failing": 20_000,
     "put1": 2_000,
     "put64": 40_000,
     "put1000": 40_000,
@@ -44,6 +46,8 @@ def subjects(cases: Sequence[str]) -> list[Subject]:
             found += [
                 Subject(case, system) for system in ("limit", "theater", "recorded", "durable", "pykka")
             ]
+        elif case in FAILING:
+            found += [Subject(case, system) for system in ("theater", "recorded", "durable")]
         else:
             found += [
                 Subject(case, system)
@@ -57,6 +61,8 @@ def find(subject: Subject) -> Case:
     """The code that measures a subject; peers are imported only by the process that measures them."""
     if subject.system == "pykka":
         module, table = "pykka_peer", None
+    elif subject.case in FAILING:
+        module, table = "failing", subject.system
     elif subject.system == "limit":
         module, table = ("limits" if subject.case in MESSAGING else "disk"), None
     else:
@@ -98,7 +104,7 @@ def main() -> None:
         print(json.dumps(measure_one(options.one, scale=scale, folder=options.folder)))
         return
     console = Console()
-    chosen = subjects(options.case or [*MESSAGING, *STORING])
+    chosen = subjects(options.case or [*MESSAGING, *FAILING, *STORING])
     with console.status("measuring") as status:
         found, errors = run_rounds(
             chosen,

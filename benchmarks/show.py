@@ -17,6 +17,7 @@ TITLES = {
     "ring": ("ring of 1,000 actors", "hops/s"),
     "spawn": ("spawn and stop", "actors/s"),
     "idle": ("an idle actor", "bytes"),
+    "failing": ("ask beside 1,000 failures", "% of alone"),
     "put1": ("durable 1 KiB puts, 1 outstanding", "puts/s"),
     "put64": ("durable 1 KiB puts, 64 outstanding", "puts/s"),
     "put1000": ("durable 1 KiB puts, 1,000 actors", "puts/s"),

@@ -220,7 +220,10 @@ class _Index:
             self._chains.clear()
             self._made_at = self._next = oldest
         start = max(self._next, oldest)
-        for number, data in enumerate(islice(events, start - oldest, None), start):
+        new = [
+            *islice(reversed(events), oldest + len(events) - start)
+        ]  # from its near end: a deque is a list of blocks
+        for number, data in enumerate(reversed(new), start):
             actor, seq = heading(data)
             chain = self._chains.get(actor)
             if chain is None or seq != chain[0] + len(chain[1]):
