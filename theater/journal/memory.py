@@ -220,9 +220,8 @@ class _Index:
             self._chains.clear()
             self._made_at = self._next = oldest
         start = max(self._next, oldest)
-        new = [
-            *islice(reversed(events), oldest + len(events) - start)
-        ]  # from its near end: a deque is a list of blocks
+        # from its near end: a deque is reached into block by block
+        new = [*islice(reversed(events), oldest + len(events) - start)]
         for number, data in enumerate(reversed(new), start):
             actor, seq = heading(data)
             chain = self._chains.get(actor)
