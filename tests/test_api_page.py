@@ -10,15 +10,10 @@ import theater.testing
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "api.md"
 ROW = re.compile(r"^\| (?:↳ )?`(\w+)` \|", re.MULTILINE)
-CONSTANTS = {
-    "ALL",
-    "NONE",
-    "PERMANENT",
-    "TRANSIENT",
-    "TEMPORARY",
-    "LAST_GOOD",
-    "INITIAL",
-}  # named in a sentence
+CONSTANTS = {  # named in a sentence
+    "ALL", "NONE", "PERMANENT", "TRANSIENT", "TEMPORARY", "LAST_GOOD", "INITIAL",
+    "ONE_FOR_ONE", "ONE_FOR_ALL", "REST_FOR_ONE",
+}  # fmt: skip
 
 
 def rows(*, testing: bool) -> set[str]:

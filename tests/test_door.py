@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 NAMES = """
     ALL INITIAL LAST_GOOD NONE PERMANENT TEMPORARY TRANSIENT Actor ActorFailedError ActorNotFoundError
+    Backoff ChildSpec Directive ONE_FOR_ALL ONE_FOR_ONE REST_FOR_ONE Strategy Supervision child
     ActorRef AskCycleError BrokenChainError Chain ChainView Checkpoint ContentNotFoundError ContentRef
     ContentStream Context CorruptContentError CorruptJournalError DeliveryError DiskFullError
     EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError

@@ -51,17 +51,24 @@ from theater.ref import ActorRef
 from theater.restart import (
     INITIAL,
     LAST_GOOD,
+    ONE_FOR_ALL,
+    ONE_FOR_ONE,
     PERMANENT,
+    REST_FOR_ONE,
     TEMPORARY,
     TRANSIENT,
+    Backoff,
+    Directive,
     Reason,
     Restart,
     RestartLimit,
     Restore,
+    Strategy,
 )
 from theater.resuming import LeftAlone, Resumed
 from theater.statistics import Statistics
 from theater.store import ContentStream, Store, Stores
+from theater.supervision import ChildSpec, Supervision, child
 from theater.system import Theater
 from theater.timers import Timer
 from theater.verify.report import Finding, Report
@@ -71,7 +78,10 @@ __all__ = [
     "INITIAL",
     "LAST_GOOD",
     "NONE",
+    "ONE_FOR_ALL",
+    "ONE_FOR_ONE",
     "PERMANENT",
+    "REST_FOR_ONE",
     "TEMPORARY",
     "TRANSIENT",
     "Actor",
@@ -79,10 +89,12 @@ __all__ = [
     "ActorNotFoundError",
     "ActorRef",
     "AskCycleError",
+    "Backoff",
     "BrokenChainError",
     "Chain",
     "ChainView",
     "Checkpoint",
+    "ChildSpec",
     "ContentNotFoundError",
     "ContentRef",
     "ContentStream",
@@ -90,6 +102,7 @@ __all__ = [
     "CorruptContentError",
     "CorruptJournalError",
     "DeliveryError",
+    "Directive",
     "DiskFullError",
     "EffectFailedError",
     "EffectInDoubtError",
@@ -132,10 +145,13 @@ __all__ = [
     "Store",
     "StoreNotFoundError",
     "Stores",
+    "Strategy",
+    "Supervision",
     "Theater",
     "TheaterError",
     "Timer",
     "VerifyKey",
+    "child",
     "effect",
     "handler",
 ]

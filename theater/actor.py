@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from typing import TYPE_CHECKING, Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from theater.annotation import Scope
 from theater.errors import SetupError
 from theater.marking import handler
 from theater.plan import make_plan, plan_of
 from theater.restart import Reason
+from theater.supervision import Supervision
 from theater.untyped import name_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class Actor:
     """
 
     __slots__ = ("__dict__", "__weakref__", "_cell")
+
+    supervision: ClassVar[Supervision | None] = None
+    """What this class says of its children; never a field."""
 
     if TYPE_CHECKING:
         _cell: Cell | None

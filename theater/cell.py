@@ -178,17 +178,15 @@ class Cell(Mailbox):
     async def run(self) -> None:
         await life.live(self)
 
-    async def drain(self) -> None:  # noqa: C901  # one loop, in one place: calls cost a tenth of a message
+    async def drain(self) -> None:  # one loop, in one place: calls cost a tenth of a message
         """Handle messages, one at a time, until the actor is to end."""
         theater = self.theater
         began = before = perf_counter()
         count = 0
         while True:
             if self.signals:
-                envelope = self.signals.pop(0)
-                await self.handle(envelope)
-                if self.started is not None and not self.started.done():
-                    self.started.set_result(None)
+                envelope = self.signals[0]
+                await life.next_signal(self)
             elif self.queue:
                 if theater.journal.full:
                     await theater.room_on_disk()

@@ -70,9 +70,10 @@ def _begin(stage: Stage, within: float) -> None:
 
 async def _close(stage: Stage, within: float) -> None:
     stage.is_closed = True
-    for cell in stage.cells.values():
+    for cell in tuple(stage.cells.values()):
         for timer in tuple((cell.timers or {}).values()):
             timer.suspend()
+        signals.hurry(cell)
     if within and stage.journal.failed is None:
         await _drain(stage, within)
     await _cut(stage)
@@ -121,6 +122,7 @@ async def _cut(stage: Stage) -> None:
         cell.task: cell for cell in stage.cells.values() if cell.task is not None
     }
     stores = [task for cell in stage.cells.values() for task in store_tasks(cell)]
+    stores.extend(stage.chores)
     for cell in tasks.values():
         signals.cut(cell)
     for task in (*stage.strays, *stores):

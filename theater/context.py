@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import deferring, effects, sending, signals
+from theater import deferring, effects, orders, sending
 from theater.deferring import Reply
 from theater.options import Options, SpawnOptions
 from theater.owning import stores_of
@@ -177,4 +177,4 @@ class Context:
     def stop(self) -> None:
         """End this actor after the message at hand."""
         self._cell.asked()
-        signals.end_soon(self._cell, Reason.NORMAL)
+        orders.exit_soon(self._cell)

@@ -6,12 +6,31 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from theater.deferring import Slot
+    from theater.errors import ActorFailedError
+    from theater.loop import Future
+    from theater.rounds import Place, Round
 
 
 class Extras:
     """One actor's rare belongings; each is made by the module that knows it."""
 
-    __slots__ = ("slots",)
+    __slots__ = (
+        "below",
+        "escalation",
+        "hurry",
+        "interrupted",
+        "is_stopping_children",
+        "place",
+        "round",
+        "slots",
+    )
 
     def __init__(self) -> None:
         self.slots: dict[Slot, None] | None = None  # answers that the actor owes, oldest first
+        self.below: tuple[float, ...] = ()  # moments of restarts of its children, oldest first
+        self.escalation: ActorFailedError | None = None  # with which its supervisor fails when it has ended
+        self.hurry: Future[None] | None = None  # ends a wait before a restart
+        self.interrupted: str | None = None  # why the message at hand is being cut off
+        self.is_stopping_children = False
+        self.place: Place | None = None  # in a restart of several
+        self.round: Round | None = None  # a restart of several of its children

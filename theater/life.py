@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 from theater import deferring, letters, settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
-from theater.loop import Cancelled, apart, is_at_work, until_done
-from theater.restart import Reason, Restore, may_restart, recent
+from theater.loop import Cancelled, is_at_work, until_done
+from theater.restart import Reason
+from theater.restarting import PROGRAM_ENDS, go_on, obey, report, uncancel
 from theater.sending import message
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Envelope
-
-logger = logging.getLogger("theater")
-
-PROGRAM_ENDS = (KeyboardInterrupt, SystemExit)  # never an actor's failure
 
 
 async def live(cell: Cell) -> None:
@@ -30,7 +26,7 @@ async def live(cell: Cell) -> None:
         except Cancelled:
             if cell.theater.is_cutting or not cell.killed:
                 raise
-            _uncancel(cell)
+            uncancel(cell)
             await end(cell, Reason.KILLED)
     except JournalFailedError as error:
         cell.theater.crash(error)
@@ -59,20 +55,17 @@ async def _lives(cell: Cell) -> None:
 def _why_not_started(cell: Cell) -> BaseException:
     """What its spawner is told of an actor that was cut off before the end of its `on_start`."""
     if cell.has_ended:
-        return ActorFailedError(f"{cell.name} was killed before it had started")
+        how = "was killed" if cell.reason is Reason.KILLED else "ended"
+        return ActorFailedError(f"{cell.name} {how} before it had started")
     return cell.theater.journal.failed or NotRunningError("the theater is closed")
 
 
-def load(cell: Cell, state: dict[str, Any]) -> None:
-    """Give the cell a fresh instance with this state (plain values) and let it make its scratch."""
-    actor = cell.plan.new(state, cell.theater.recall)
-    actor._cell = cell
-    cell.actor = actor
-    cell.keeper = cell.plan.keeper(actor, cell.theater.world, cell.theater.recall)
-    hook = cell.plan.hooks.get("on_load")
-    if hook is not None:
-        apart(cell).run(hook.call, actor)
-        cell.keeper.changed(actor)
+async def next_signal(cell: Cell) -> None:
+    """Handle what is first in the control lane."""
+    assert cell.signals
+    envelope = cell.signals.pop(0)
+    if not await obey(cell, envelope.plan.name):
+        await cell.handle(envelope)
 
 
 # -- failing ---------------------------------------------------------------------------------------------
@@ -88,6 +81,9 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
         raise error
     if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
         raise error if isinstance(error, Cancelled) else Cancelled
+    if cell.extras is not None and cell.extras.interrupted is not None:
+        _was_interrupted(cell, envelope)
+        return
     turn = cell.turn
     if isinstance(error, envelope.plan.raises):
         outcome: dict[str, Any] = {"error": envelope.plan.pack_error(error, cell.theater.world)}
@@ -113,13 +109,23 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
         )
 
 
+def _was_interrupted(cell: Cell, envelope: Envelope) -> None:
+    """The message at hand was cut off; the actor itself goes on with its orders."""
+    assert cell.extras is not None
+    text, cell.extras.interrupted = f"{cell.extras.interrupted}", None
+    uncancel(cell)
+    told = {"class": "Cancelled", "text": f"{text} while it handled {envelope.plan.name}"}
+    settling.conclude(cell, envelope, {"error": told, "failed": True})
+    settling.give_error(cell, envelope, ActorFailedError(told["text"]))
+
+
 async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     """The message failed, and with it the actor: answer, tell its supervisor, start again or end."""
     if isinstance(error, Cancelled):
-        _uncancel(cell)
+        uncancel(cell)
     told = {"class": type(error).__name__, "text": text_of(error)}
     settling.conclude(cell, envelope, {"error": told, "failed": True})
-    failure = _report(cell, envelope.plan.name, error)
+    failure = report(cell, envelope.plan.name, error)
     settling.give_error(cell, envelope, failure)
     if cell.is_ending:
         return
@@ -127,58 +133,7 @@ async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
         cell.started.set_exception(failure)
         signals.end_soon(cell, Reason.FAILED)
         return
-    await _start_again(cell)
-
-
-def _report(cell: Cell, where: str, error: BaseException) -> ActorFailedError:
-    """Tell the log, the record and the supervisor of a failure; the error is for whoever asked."""
-    told = {"class": type(error).__name__, "text": text_of(error)}
-    what = f"{cell.class_name} {cell.name!r} failed in {where}"
-    logger.error("%s", what, exc_info=error)
-    failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
-    failure.__cause__ = error
-    cell.theater.failures += 1
-    cell.record("actor/failed", {"error": told, "handler": where})
-    if not cell.is_ending:
-        supervisor.tell_of_failure(cell, failure, told)
-    return failure
-
-
-async def _start_again(cell: Cell) -> None:
-    """A new instance with the last good state (or the initial one), if the limit allows."""
-    while True:
-        now = cell.loop.time()
-        options = cell.options
-        if not may_restart(cell.restarts, now=now, limit=options.limit, restart=options.restart):
-            signals.end_soon(cell, Reason.FAILED)
-            return
-        cell.restarts = (*recent(cell.restarts, now=now, limit=options.limit), now)
-        cell.theater.restarts += 1
-        await supervisor.stop_children(cell)
-        assert cell.keeper is not None
-        initial = options.state is Restore.INITIAL
-        state = cell.initial if initial and cell.initial is not None else cell.keeper.plain()
-        body: dict[str, Any] = {"restarts": len(cell.restarts)}
-        if initial or cell.stale:
-            body["state"] = state
-        cell.record("actor/restarted", body)
-        cell.stale = False
-        try:
-            load(cell, state)
-        except PROGRAM_ENDS:
-            raise
-        except BaseException as error:  # noqa: BLE001  # on_load is user code: its failure is the actor's
-            _report(cell, "on_load", error)
-            continue
-        first = signals.hook_envelope(cell, "on_start")
-        if first is not None:
-            cell.signals = [first, *(cell.signals or ())]
-        return
-
-
-def _uncancel(cell: Cell) -> None:
-    while cell.task is not None and cell.task.cancelling():
-        cell.task.uncancel()
+    await go_on(cell, Reason.FAILED, failure)
 
 
 # -- ending ----------------------------------------------------------------------------------------------
@@ -232,7 +187,7 @@ async def end(cell: Cell, reason: Reason) -> None:
     except Cancelled:
         if cell.theater.is_cutting or not cell.killed:
             raise
-        _uncancel(cell)
+        uncancel(cell)
         cell.reason = Reason.KILLED
         await supervisor.kill_children(cell)
     _interrupt(cell)

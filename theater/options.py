@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 from theater.errors import SetupError
 from theater.grants import Grants
 from theater.mailbox import Overflow
-from theater.restart import LAST_GOOD, PERMANENT, Restart, RestartLimit, Restore
+from theater.restart import LAST_GOOD, PERMANENT, Backoff, Restart, RestartLimit, Restore
 
 OverflowName = Literal["wait", "fail", "drop_newest", "drop_oldest"]
 
@@ -23,6 +23,7 @@ class SpawnOptions(TypedDict, total=False):
     mailbox: int
     overflow: Overflow | OverflowName
     grants: Grants | None
+    backoff: Backoff | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +37,14 @@ class Options:
     mailbox: int = 1024  # messages
     overflow: Overflow | OverflowName = Overflow.WAIT  # what a full mailbox does with one more
     grants: Grants | None = None  # as asked: None is what its supervisor has; once spawned: None is all
+    backoff: Backoff | None = None  # how long to wait before a restart; None: not at all
 
     def __post_init__(self) -> None:
         for name, kind in (("restart", Restart), ("state", Restore), ("limit", RestartLimit)):
             if not isinstance(getattr(self, name), kind):
                 raise SetupError(f"{name} must be a {kind.__name__}, not {getattr(self, name)!r}")
+        if self.backoff is not None and not isinstance(self.backoff, Backoff):
+            raise SetupError(f"backoff must be a Backoff, not {self.backoff!r}")
         if type(self.mailbox) is not int or self.mailbox < 1:
             raise SetupError(f"mailbox must be a whole number of at least 1, not {self.mailbox!r}")
         try:
@@ -73,12 +77,15 @@ class Options:
             plain["overflow"] = str(self.overflow)
         if self.grants is not None:
             plain["grants"] = self.grants.to_plain()
+        if self.backoff is not None:
+            backoff = self.backoff
+            plain["backoff"] = [float(backoff.first), float(backoff.most), float(backoff.factor)]
         return plain
 
     @classmethod
     def from_plain(cls, plain: dict[str, Any]) -> Options:
         """Read what `to_plain` wrote."""
-        limit = plain.get("limit")
+        limit, backoff = plain.get("limit"), plain.get("backoff")
         return cls(
             restart=Restart(plain.get("restart", PERMANENT.value)),
             state=Restore(plain.get("state", LAST_GOOD.value)),
@@ -87,6 +94,7 @@ class Options:
             mailbox=plain.get("mailbox", 1024),
             overflow=Overflow(plain.get("overflow", Overflow.WAIT)),
             grants=Grants.from_plain(plain["grants"]) if "grants" in plain else None,
+            backoff=None if backoff is None else Backoff(*backoff),
         )
 
 

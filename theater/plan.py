@@ -24,6 +24,7 @@ from theater.handler import HandlerPlan
 from theater.marking import HandlerOptions, check_method, options_of
 from theater.signature import plan_hook, plan_method, shape_of
 from theater.state import Field, State, StateKeeper
+from theater.supervision import decider_of, supervision_of
 from theater.untyped import World, name_of
 
 HOOKS = {
@@ -57,6 +58,8 @@ class ActorPlan:
         self.handlers: dict[str, HandlerPlan] = {}
         self.callable_by: dict[Any, HandlerPlan] = {}  # by name, and by each function that stands for one
         self.hooks = dict(_hooks(cls))
+        self.supervision = supervision_of(cls, _root(cls))
+        self.decide = decider_of(cls) if self.supervision is not None else None
         self.state = State(self.label, {})
         self.is_ready = False  # its types are known
         self.is_checked = False  # nothing has been done to the class since it was made

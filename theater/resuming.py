@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import directory, life, spawning, supervisor
+from theater import directory, restarting, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError, TheaterError
@@ -199,8 +199,8 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     envelopes = [_envelope(cell, letter) for letter in (*kept, *letters)]
     timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
     try:
-        life.load(cell, past.state)
-    except life.PROGRAM_ENDS:
+        restarting.load(cell, past.state)
+    except restarting.PROGRAM_ENDS:
         raise
     except BaseException as error:
         logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400

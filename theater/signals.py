@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("theater")
 
-_AGAIN = 1.0  # seconds until a cancellation that was swallowed is sent again
+AGAIN = 1.0  # seconds until a cancellation that was swallowed is sent again
 
 
 def hook_envelope(
@@ -44,6 +44,20 @@ def end_soon(cell: Cell, reason: Reason) -> None:
     close(cell)
 
 
+def hurry(cell: Cell) -> None:
+    """Whatever the actor waits for before it starts again: it waits no longer."""
+    waited = None if cell.extras is None else cell.extras.hurry
+    if waited is not None and not waited.done():
+        waited.set_result(None)
+
+
+def interrupt(cell: Cell, why: str) -> None:
+    """Cut off the message at hand, which fails; the actor goes on with its orders."""
+    if cell.current is not None and cell.task is not None and not cell.is_ending:
+        cell.more().interrupted = why
+        cell.task.cancel()
+
+
 def close(cell: Cell) -> None:
     """Take no more messages; who waits for room is told."""
     cell.is_open = False
@@ -63,6 +77,7 @@ def request_stop(cell: Cell, reason: Reason) -> None:
     if not cell.is_ending:
         cell.reason = reason
         close(cell)
+    hurry(cell)
     cell.wake()
 
 
@@ -86,7 +101,7 @@ def _cancel(cell: Cell) -> None:
         cell.theater.active += 1
     if cell.state != "starting":
         cell.task.cancel()
-    cell.loop.call_later(_AGAIN, _cancel, cell)
+    cell.loop.call_later(AGAIN, _cancel, cell)
 
 
 def cut(cell: Cell) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import life, signals, supervisor
+from theater import orders, restarting, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.codec import prepare
@@ -15,13 +15,13 @@ from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import Line
 from theater.restart import Reason, Restore
+from theater.supervision import check_name
 from theater.waits import Waiting
 
 if TYPE_CHECKING:
     from theater.ref import ActorRef
     from theater.stage import Stage
 
-_SEGMENT_BYTES = 255
 _SLICE = 64  # actors started in a row
 
 
@@ -68,14 +68,7 @@ def path_of(above: Cell | None, name: str) -> str:
     Raises:
         SetupError: not a name: 1 to 255 bytes of text without `/`, not `.` or `..`.
     """
-    if type(name) is not str:
-        raise SetupError(f"a name is text, not {type(name).__name__}")
-    try:
-        size = len(name.encode())
-    except UnicodeEncodeError:
-        raise SetupError(f"a name is text without lone surrogates, not {name!r}") from None
-    if not 1 <= size <= _SEGMENT_BYTES or "/" in name or name in {".", ".."}:
-        raise SetupError(f"a name has 1 to {_SEGMENT_BYTES} bytes, no '/', and is not '.' or '..': {name!r}")
+    check_name(name)
     return name if above is None else f"{above.name}/{name}"
 
 
@@ -125,8 +118,8 @@ def begin(cell: Cell, state: dict[str, Any]) -> None:
     if cell.options.state is Restore.INITIAL and cell.initial is None:
         cell.initial = state
     try:
-        life.load(cell, state)
-    except life.PROGRAM_ENDS:
+        restarting.load(cell, state)
+    except restarting.PROGRAM_ENDS:
         raise
     except BaseException as error:
         text = f"{cell.class_name} {cell.name!r} failed in on_load: {type(error).__name__}: {text_of(error)}"
@@ -137,10 +130,9 @@ def begin(cell: Cell, state: dict[str, Any]) -> None:
         cell.reason = Reason.FAILED
         supervisor.bury(cell)
         raise ActorFailedError(text) from error
-    first = signals.hook_envelope(cell, "on_start")
-    if first is not None:
+    if orders.first_steps(cell, is_awaited=False):
         cell.started = cell.loop.create_future()
-        cell.signals = [first]
+        cell.signals = orders.first_steps(cell, is_awaited=True)
     go(cell)
 
 

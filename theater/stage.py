@@ -69,6 +69,7 @@ class Stage:
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
         self.lenders: dict[str, StoreSupervisor] = {}  # who made each store
         self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
+        self.chores: set[Task[None]] = set()  # tasks of the runtime itself
         self.active = 0  # cells with something to do
         self.quiet: list[Future[None]] = []  # who waits for `active` to be 0
         self.failures = 0
@@ -221,6 +222,13 @@ class Stage:
         for cell in tuple(self.cells.values()):
             signals.cut(cell)
         self.dismiss(lambda _cell, _envelope: error)
+
+    def chore_ended(self, task: Task[None]) -> None:
+        """A task of the runtime itself has ended; a fault in it is one of the runtime."""
+        self.chores.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            self.crash(error)
 
     def dismiss(self, why: Callable[[Cell, Envelope], BaseException]) -> None:
         """Nobody waits any longer: for an answer, for room, for an actor's end, or for quiet."""

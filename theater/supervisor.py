@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Any
 from theater import signals
 from theater.codec import ActorAddress
 from theater.errors import ActorFailedError
+from theater.failure import text_of
 from theater.loop import until_done
-from theater.restart import Reason
+from theater.mailbox import Envelope
+from theater.orders import ESCALATE
+from theater.restart import ONE_FOR_ONE, Reason, Strategy
 from theater.waits import Waiting
 
 if TYPE_CHECKING:
@@ -35,17 +38,37 @@ def tell_of_failure(child: Cell, failure: ActorFailedError, told: dict[str, Any]
         signals.signal(above, signals.hook_envelope(above, "on_child_failed", (child.ref, failure), plain))
 
 
+def together(supervisor: Cell, child: Cell, strategy: Strategy) -> list[Cell]:
+    """Those whom the strategy may concern when `child` ends: in order, without those that end anyway."""
+    if strategy is ONE_FOR_ONE:
+        return [child]
+    return [one for one in supervisor.children or () if one is child or not (one.is_ending or one.stopping)]
+
+
 async def stop_children(cell: Cell) -> None:
     """Stop all children, the last started first, each within its own time limit, then kill it."""
-    children = tuple(reversed(cell.children or ()))
+    if not cell.children:
+        return
+    kept = cell.more()
+    if kept.round is not None:
+        kept.round.dissolve()
+        kept.round = None
+    kept.is_stopping_children = True
+    children = tuple(reversed(cell.children))
     with ExitStack() as waits:
         for child in children:
             waits.enter_context(Waiting(cell, child, signals.when_ended(child)))
         for child in children:
-            signals.request_stop(child, Reason.SHUTDOWN)
-            if not await until_done(signals.when_ended(child), within=child.options.stop_within):
-                signals.kill(child)
-                await until_done(signals.when_ended(child))
+            await stop_child(child)
+    kept.is_stopping_children = False
+
+
+async def stop_child(child: Cell) -> None:
+    """Stop a child within its time limit, then kill it."""
+    signals.request_stop(child, Reason.SHUTDOWN)
+    if not await until_done(signals.when_ended(child), within=child.options.stop_within):
+        signals.kill(child)
+        await until_done(signals.when_ended(child))
 
 
 async def kill_children(cell: Cell) -> None:
@@ -59,6 +82,8 @@ def bury(cell: Cell) -> None:
     theater = cell.theater
     theater.recorder.append_prepared(cell, "actor/stopped", {"reason": cell.reason.value})
     cell.state = "ended"
+    if cell.extras is not None and cell.extras.place is not None:
+        cell.extras.place.leave()
     for timer in tuple((cell.timers or {}).values()):
         timer.drop()
     if cell.stores is not None:
@@ -72,8 +97,19 @@ def bury(cell: Cell) -> None:
         signals.signal(
             above, signals.hook_envelope(above, "on_child_stopped", (cell.ref, cell.reason), plain)
         )
+        _escalate(cell, above)
     for watch in cell.watchers or ():
         watch.tell(cell)
     cell.actor = cell.keeper = cell.watchers = cell.children = cell.timers = None
     if cell.ended is not None and not cell.ended.done():
         cell.ended.set_result(None)
+
+
+def _escalate(cell: Cell, above: Cell) -> None:
+    """The actor ended past its limit, or as its supervisor decided: that one fails, after its message."""
+    failure = None if cell.extras is None else cell.extras.escalation
+    if failure is not None:
+        cause = failure.__cause__ or failure
+        told = {"class": type(cause).__name__, "text": text_of(cause)}
+        plain: list[Any] = [ActorAddress(cell.id), told]
+        signals.signal(above, Envelope(ESCALATE, (cell.ref, failure), {}, (plain, {})))

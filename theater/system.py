@@ -112,9 +112,10 @@ class Theater:
             actor: an instance; its fields are the initial state.
             name: one segment of a path; None gives the actor a name nobody asks for.
             resume: if an actor of that name is alive, here or asleep in the record, this is it.
-            restart: when an actor that failed is started again.
+            restart: when an actor that ended is started again.
             state: what it begins with then.
-            limit: how often; beyond it the actor ends.
+            limit: how often; beyond it the actor ends, and an actor that supervises it fails with it.
+            backoff: how long to wait before each restart; None: not at all.
             stop_within: seconds that its supervisor gives it to stop.
             mailbox: messages that may wait.
             overflow: what a full mailbox does with one more: "wait" (its sender waits for room), "fail" (it

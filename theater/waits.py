@@ -6,7 +6,7 @@ waits would last for ever. Ask, tell for room, stop, kill and spawn each add an 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,19 @@ def circle(asker: Cell, target: Cell, *, end: bool = False) -> list[str] | None:
                 found[further] = cell
                 line.append(further)
     return None
+
+
+def leads_to(cell: Cell, targets: Container[Cell]) -> bool:
+    """Say whether `cell` waits, through whomever, for one of `targets`."""
+    found, line = {cell}, [cell]
+    while line:
+        for further in _waits_of(line.pop(), end=False):
+            if further in targets:
+                return True
+            if further not in found:
+                found.add(further)
+                line.append(further)
+    return False
 
 
 def _waits_of(cell: Cell, *, end: bool) -> Iterator[Cell]:

@@ -1,0 +1,69 @@
+"""Orders: what the runtime itself puts in an actor's control lane, beside the hooks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from theater import signals
+from theater.errors import ActorFailedError
+from theater.mailbox import Envelope
+from theater.restart import PERMANENT, Reason
+from theater.signature import plan_hook
+
+if TYPE_CHECKING:
+    from theater.actor import Actor
+    from theater.cell import Cell
+
+
+async def _start_declared(actor: Actor) -> None:
+    """Start those children that the class declares and that are not there, first to last."""
+    cell = actor._cell
+    assert cell is not None
+    assert cell.plan.supervision is not None
+    theater = cell.theater
+    cell.asked()
+    for spec in cell.plan.supervision.children:
+        path = f"{cell.name}/{spec.name}"
+        if path not in theater.names and path not in theater.asleep:
+            await theater.spawn_child(cell, spec.actor, spec.name, spec.options)
+
+
+async def _fail_with(_actor: Actor, _child: object, failure: ActorFailedError) -> None:
+    raise ActorFailedError(str(failure)) from failure.__cause__
+
+
+async def _order(_actor: Actor) -> None:
+    """Orders are carried out by the actor's task, not by a call."""
+
+
+CHILDREN = plan_hook("@children", _start_declared, "@children")
+ESCALATE = plan_hook("@escalate", _fail_with, "@escalate")
+_ORDERS = {name: plan_hook(name, _order, name) for name in ("@started", "@halt", "@exit", "@killed")}
+OF_ONE_LIFE = frozenset({"@children", "on_start", "@escalate", *_ORDERS})
+"""What stands in the control lane for one life of the actor, and means nothing to the next."""
+
+
+def order(cell: Cell, name: str) -> None:
+    """Put what the runtime wants of the actor before all else in its control lane; it leaves no event."""
+    if not (cell.is_ending or cell.has_ended):
+        cell.signals = [Envelope(_ORDERS[name], (), {}), *(cell.signals or ())]
+        cell.wake()
+
+
+def first_steps(cell: Cell, *, is_awaited: bool) -> list[Envelope]:
+    """What a life begins with: the declared children, `on_start`, and word that it has begun."""
+    declared = cell.plan.supervision is not None and cell.plan.supervision.children
+    children = [Envelope(CHILDREN, (), {}, ([], {}))] if declared else []
+    hook = signals.hook_envelope(cell, "on_start")
+    steps = [*children, *([] if hook is None else [hook])]
+    return [*steps, Envelope(_ORDERS["@started"], (), {})] if is_awaited else steps
+
+
+def exit_soon(cell: Cell) -> None:
+    """The actor ends itself after the message at hand; a declared supervisor may start it again."""
+    above = cell.supervisor
+    declared = above is not None and above.plan.supervision is not None
+    if declared and cell.options.restart is PERMANENT and not cell.stopping:
+        order(cell, "@exit")
+    else:
+        signals.end_soon(cell, Reason.NORMAL)
