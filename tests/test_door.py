@@ -20,8 +20,8 @@ NAMES = """
     ALL INITIAL LAST_GOOD NONE PERMANENT TEMPORARY TRANSIENT Actor ActorFailedError ActorNotFoundError
     Backoff ChildSpec Directive ONE_FOR_ALL ONE_FOR_ONE REST_FOR_ONE Strategy Supervision child
     ActorRef AskCycleError BrokenChainError Chain ChainView Checkpoint ContentNotFoundError ContentRef
-    ContentStream Context CorruptContentError CorruptJournalError DeliveryError DiskFullError
-    EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError
+    ContentStream Context CorruptContentError CorruptJournalError DeadLetter DeadLetters DeliveryError
+    DiskFullError EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError
     ForgedError Grants History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
     MailboxFullError MalformedError Message MissingError NameTakenError NotAllowedError
     NotRecordedError NotRunningError Note Overflow ProofError Reason RecordedActor Reply Report Restart

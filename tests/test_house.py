@@ -24,7 +24,7 @@ PURE_ORDER = PURE_TEXT.split()
 SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store
     failure marking handler effects field state signature lanes onward mailbox options supervision plan
-    actor waits turn timers watching extras settling letters sending ref signals orders deferring owning
+    actor waits turn extras settling letters sending ref timers watching signals orders deferring owning
     context supervisor rounds restarting life cell spawning sleepers directory statistics closing resuming
     stage system history testing cli
 """

@@ -42,6 +42,7 @@ from theater.event import Event
 from theater.grants import Grants
 from theater.history import History
 from theater.keys import SigningKey, VerifyKey
+from theater.letters import DeadLetter, DeadLetters
 from theater.livechain import LiveChain
 from theater.mailbox import Message, Overflow
 from theater.names import ALL, NONE
@@ -101,6 +102,8 @@ __all__ = [
     "Context",
     "CorruptContentError",
     "CorruptJournalError",
+    "DeadLetter",
+    "DeadLetters",
     "DeliveryError",
     "Directive",
     "DiskFullError",

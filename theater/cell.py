@@ -91,6 +91,10 @@ class Cell(Mailbox):
     def class_name(self) -> str:
         return self.plan.label
 
+    def is_message(self, envelope: Envelope) -> bool:
+        """Hooks are called as messages are, and are none."""
+        return self.plan.handlers.get(envelope.plan.name) is envelope.plan
+
     @property
     def has_ended(self) -> bool:
         return self.state == "ended"
@@ -101,8 +105,10 @@ class Cell(Mailbox):
         arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
         plain = None if arrived is args and not kwargs else (plain_args, plain_kwargs)
         envelope = Envelope(plan, arrived, named, plain)
-        if not self.is_open or self.theater.is_closed or running_loop() is not self.loop:
+        theater = self.theater
+        if not self.is_open or theater.is_closed or running_loop() is not self.loop:
             sending.check_way(self, envelope)
+        theater.sent += 1
         return envelope
 
     def put(self, envelope: Envelope) -> None:

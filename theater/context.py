@@ -124,7 +124,8 @@ class Context:
 
     def _timer(self, seconds: float, handler: Any, args: Any, kwargs: Any, *, every: bool) -> Timer:
         delay = checked_delay(seconds)
-        envelope = self._cell.envelope(handler, args, kwargs)
+        self._cell.theater.check_open(self._cell)
+        envelope = sending.notice(self._cell, handler, args, kwargs)
         self._cell.asked()
         timer = Timer(self._cell, envelope, delay=delay, every=every)
         timer.set()

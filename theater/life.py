@@ -65,7 +65,14 @@ async def next_signal(cell: Cell) -> None:
     assert cell.signals
     envelope = cell.signals.pop(0)
     if not await obey(cell, envelope.plan.name):
-        await cell.handle(envelope)
+        await run_hook(cell, envelope)
+
+
+async def run_hook(cell: Cell, envelope: Envelope) -> None:
+    """A hook is handled as a message is, but counts as none."""
+    handled = cell.handled
+    await cell.handle(envelope)
+    cell.handled = handled
 
 
 # -- failing ---------------------------------------------------------------------------------------------
@@ -201,7 +208,7 @@ async def _run_on_stop(cell: Cell, reason: Reason) -> None:
     if envelope is not None and cell.keeper is not None:
         if reason is Reason.FAILED:
             cell.keeper.restore_into(cell.actor)
-        await cell.handle(envelope)
+        await run_hook(cell, envelope)
 
 
 def _interrupt(cell: Cell) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import directory, restarting, spawning, supervisor
+from theater import directory, restarting, sending, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError, TheaterError
@@ -217,7 +217,7 @@ def _begin(stage: Stage, waking: _Waking) -> None:
         cell.initial = past.initial
     spawning.go(cell)
     for envelope in waking.letters:
-        cell.put(envelope)
+        sending.deliver(cell, envelope)
     for seq, envelope in waking.timers.items():
         event = past.timers[seq]
         _rearm(stage, cell, event, envelope, since=past.fired.get(seq, event.time))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from theater import letters
 from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
 from theater.loop import CURRENT, Cancelled, Future
-from theater.mailbox import Envelope, Message, Overflow
+from theater.mailbox import Envelope, Message, Notice, Overflow
 from theater.turn import ready
 from theater.waits import Waiting, circle
 
@@ -50,11 +50,31 @@ def check_way(target: Cell, envelope: Envelope) -> None:
     theater.check_thread()
     theater.check_journal()
     is_outside = theater.current_cell() is None
+    text = f"{target.name} {'has ended' if target.has_ended else 'is stopping'}"
     if theater.is_cutting or (theater.is_closed and is_outside):
-        raise NotRunningError("the theater is closed", message=message(target, envelope))
-    if is_outside:
-        text = f"{target.name} {'has ended' if target.has_ended else 'is stopping'}"
-        raise NotRunningError(text, message=message(target, envelope))
+        text = "the theater is closed"
+    elif not is_outside:
+        return
+    theater.sent += 1
+    theater.returned += 1
+    raise NotRunningError(text, message=message(target, envelope))
+
+
+def notice(target: Cell, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notice:
+    """A message that the runtime is to deliver, its arguments checked and packed.
+
+    Raises:
+        TypeError: no such handler, wrong arguments, or a value that cannot be packed.
+    """
+    plan = target.handlers.get(handler) or plan_for(target, handler)
+    arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, target.world)
+    return Notice(plan, arrived, named, (plain_args, plain_kwargs))
+
+
+def deliver(target: Cell, envelope: Envelope) -> None:
+    """Give a message of the runtime its place, however full the mailbox is."""
+    target.theater.sent += 1
+    target.put(envelope)
 
 
 async def tell(target: Cell, envelope: Envelope) -> None:
@@ -191,11 +211,13 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
     try:
         await future
     except NotRunningError as error:
+        target.theater.returned += 1
         record_refusal(turn, target, envelope, type(error).__name__, str(error))
         raise
     except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
         if not envelope.placed:
             target.leave_line(future, envelope)
+            target.theater.withdrawn += 1
             record_refusal(turn, target, envelope, type(error).__name__, "gave up waiting for room")
         elif is_ask or not envelope.begun:
             _withdraw(turn, target, envelope)
@@ -222,6 +244,7 @@ def withdraw(target: Cell, envelope: Envelope) -> None:
     elif not envelope.begun:
         if target.queue and envelope in target.queue:
             target.queue.remove(envelope)
+            target.theater.withdrawn += 1
             let_in(target)
     elif target.current is envelope and target.turn is not None:
         target.turn.give_up()
@@ -244,6 +267,7 @@ def message(target: Cell, envelope: Envelope) -> Message:
 
 
 def refuse(turn: Turn | None, target: Cell, envelope: Envelope, error: DeliveryError) -> NoReturn:
+    target.theater.returned += 1
     record_refusal(turn, target, envelope, type(error).__name__, str(error))
     raise error
 

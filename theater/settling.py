@@ -59,6 +59,8 @@ def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
         turn.close()
     if envelope.onward is not None:
         envelope.onward.take_back()
+    if "failed" in outcome and cell.is_message(envelope):
+        cell.theater.failed += 1
     if cell.theater.records_messages:
         begun = turn is not None and turn.seq is not None
         body = {"message": turn.seq} if turn is not None and begun else received_body(envelope)

@@ -20,11 +20,11 @@ from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, run
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import read_sleepers, was_closed
-from theater.statistics import Statistics
 
 if TYPE_CHECKING:
     from theater.actor import Actor
     from theater.cell import Cell
+    from theater.letters import DeadLetters
     from theater.mailbox import Envelope
     from theater.options import Options
     from theater.sleepers import Sleeper
@@ -74,8 +74,14 @@ class Stage:
         self.quiet: list[Future[None]] = []  # who waits for `active` to be 0
         self.failures = 0
         self.restarts = 0
+        self.sent = 0  # messages; where each of them is now, `statistics` counts
+        self.handled = 0  # by actors that have ended
+        self.failed = 0
+        self.withdrawn = 0
+        self.returned = 0
         self.dead_letters = 0
         self.dropped = 0
+        self.letter_readers: list[DeadLetters] = []
         self.is_closed = False  # to the world outside
         self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
         self.is_sealed = False  # its last event is written
@@ -125,6 +131,8 @@ class Stage:
             self.names[cell.name] = cell
 
     def forget(self, cell: Cell) -> None:
+        self.handled += cell.handled
+        cell.handled = 0
         self.cells.pop(cell.id, None)
         self.past[cell.id] = cell
         self.tops.pop(cell, None)
@@ -242,6 +250,8 @@ class Stage:
                     future.set_exception(why(cell, envelope))
             if cell.ended is not None and not cell.ended.done():
                 cell.ended.set_result(None)
+        for reader in self.letter_readers:
+            reader.end()
         self.grew_quiet()
 
     # -- who is at work ----------------------------------------------------------------------------------
@@ -270,18 +280,3 @@ class Stage:
         if blocked > self.slow:
             what = f"{cell.class_name}.{name} of {cell.name!r}"
             logger.warning("%s blocked the event loop for %.0f ms", what, blocked * 1_000)
-
-    def statistics(self) -> Statistics:
-        cells = self.cells.values()
-        return Statistics(
-            actors=len(self.cells),
-            active=self.active,
-            queued=sum(cell.queued for cell in cells),
-            handled=sum(cell.handled for cell in cells),
-            failures=self.failures,
-            restarts=self.restarts,
-            dead_letters=self.dead_letters,
-            dropped=self.dropped,
-            events=self.journal.size,
-            committed=self.journal.committed,
-        )

@@ -15,12 +15,13 @@ from theater.actor import Actor
 from theater.checkpoint import Note
 from theater.errors import SetupError
 from theater.keys import SigningKey
+from theater.letters import DeadLetters
 from theater.livechain import LiveChain
 from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
 from theater.resuming import Resumed
 from theater.stage import Stage
-from theater.statistics import Statistics
+from theater.statistics import Statistics, count
 
 A = TypeVar("A", bound=Actor)
 
@@ -165,7 +166,15 @@ class Theater:
 
     def statistics(self) -> Statistics:
         """Counts of this moment."""
-        return self._begun().statistics()
+        return count(self._begun())
+
+    def dead_letters(self, *, buffer: int = 1024) -> DeadLetters:
+        """Messages that will not be handled, as they die: `async with` begins to listen, `async for` reads.
+
+        Args:
+            buffer: letters that are kept for a slow reader; of more it loses the oldest, and counts them.
+        """
+        return DeadLetters(self._running(), buffer=buffer)
 
     def checkpoint(self) -> Note:
         """The newest signed checkpoint: in memory of everything, in a folder of all that is committed."""

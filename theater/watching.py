@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from theater import sending
+
 if TYPE_CHECKING:
     from theater.cell import Cell
 
@@ -29,5 +31,6 @@ class Watch:
         """Send the message; no full mailbox keeps it out."""
         watcher = self._watcher
         if watcher.is_open and not watcher.theater.is_cutting:
-            told = watcher.envelope(self._handler, (watched.ref, watched.reason), {})
-            watcher.put(told.fresh(watcher.theater.recall))
+            sending.deliver(
+                watcher, sending.notice(watcher, self._handler, (watched.ref, watched.reason), {})
+            )
