@@ -75,12 +75,12 @@ def _judge(
     above, now = cell.supervisor, cell.loop.time()
     verdict, cells = _verdict(cell, reason, directive, now)
     if not verdict.start:
-        if verdict.escalates and above is not None:
+        if verdict.escalates and not _is_alone(cell):
             text = f"{cell.class_name} {cell.name!r} ended once too often: {reason.value}"
             cell.more().escalation = failure or ActorFailedError(text)
         return None
     delay = _delay(cell, now)
-    if above is None:
+    if above is None or _is_alone(cell):
         return delay
     if above.plan.supervision is not None and (limit := above.plan.supervision.limit) is not None:
         above.more().below = (*recent(above.more().below, now=now, limit=limit), now)
@@ -96,7 +96,7 @@ def _verdict(
 ) -> tuple[Verdict, list[Cell]]:
     """The decision, and the children whose places it names."""
     above = cell.supervisor
-    if above is None or above.is_ending or (above.extras and above.extras.is_stopping_children):
+    if above is None or _is_alone(cell):
         return decide([_standing(cell, DEFAULT.limit)], 0, reason, now=now, directive=directive), [cell]
     said = above.plan.supervision or DEFAULT
     cells = supervisor.together(above, cell, said.strategy)
@@ -111,6 +111,14 @@ def _verdict(
         directive=directive,
     )
     return verdict, cells
+
+
+def _is_alone(cell: Cell) -> bool:
+    """Nobody else is concerned: it has no supervisor, or is being stopped, or all its siblings are."""
+    above = cell.supervisor
+    if above is None or above.is_ending or cell.stopping:
+        return True
+    return above.extras is not None and above.extras.is_stopping_children
 
 
 def _standing(cell: Cell, above: Any) -> Standing:
