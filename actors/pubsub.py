@@ -23,14 +23,14 @@ async def main() -> None:
     async with Theater() as theater:
         papers = await theater.spawn(PubSub())
         ann, bob = await theater.spawn(Reader()), await theater.spawn(Reader())
-        for reader in (ann, bob):
-            await papers.ask(PubSub.subscribe, "weather", reader)
-        await papers.ask(PubSub.subscribe, "chess", ann)
+        await papers.ask(PubSub.subscribe, "weather/oslo", ann)
+        await papers.ask(PubSub.subscribe, "weather/+", bob)
+        await papers.ask(PubSub.subscribe, "#", ann)
 
-        print(await papers.ask(PubSub.publish, "weather", "rain"))
+        print(await papers.ask(PubSub.publish, "weather/oslo", "rain"))
+        print(await papers.ask(PubSub.publish, "weather/rome", "sun"))
         await bob.stop()
-        print(await papers.ask(PubSub.publish, "weather", "sun"))
-        await papers.ask(PubSub.publish, "chess", "e4 e5")
+        print(await papers.ask(PubSub.publish, "chess", "e4 e5"))
         print(await ann.ask(Reader.all))
 
 
@@ -41,9 +41,14 @@ It prints
 
 ```text
 2
+2
 1
-['weather: rain', 'weather: sun', 'chess: e4 e5']
+['weather/oslo: rain', 'weather/rome: sun', 'chess: e4 e5']
 ```
+
+A topic is a text of levels with `/` between them. Who subscribes may leave levels open: `+` is any one level, and
+`#`, as the last one, is any number of levels, also none (so `weather/#` is `weather`, too). A message is told once to
+each handler of a subscriber, however many of its subscriptions fit.
 
 Nobody holds the others up: a subscriber whose mailbox is full misses the message, and `message/refused` says
 so in this actor's chain.
@@ -55,11 +60,39 @@ from typing import Any, Protocol
 
 from theater import Actor, ActorRef, MailboxFullError, NotRunningError, Reason, handler
 
+_ONE, _REST = "+", "#"
+Subscription = tuple[ActorRef[Any], str]  # whom to tell, by which handler
+
+
+class TopicError(ValueError):
+    """Not a topic: empty, or with `+` or `#` where they mean nothing."""
+
 
 class Listener(Protocol):
     """Whoever has this handler can subscribe."""
 
     async def hear(self, topic: str, message: Any) -> None: ...  # Any: a listener says what it takes
+
+
+def fits(topic: str, wanted: str) -> bool:
+    """Say whether `topic` is one of those that `wanted` means."""
+    levels, wanted_levels = topic.split("/"), wanted.split("/")
+    if wanted_levels[-1] == _REST:
+        del wanted_levels[-1], levels[len(wanted_levels) :]
+    pairs = zip(levels, wanted_levels, strict=False)
+    return len(levels) == len(wanted_levels) and all(want in (_ONE, level) for level, want in pairs)
+
+
+def is_open(wanted: str) -> bool:
+    """Say whether `wanted` leaves a level open.
+
+    Raises:
+        TopicError: it is no topic, nor means some.
+    """
+    levels = wanted.split("/")
+    if not wanted or _REST in "".join(levels[:-1]) or any(len(one) > 1 and {*one} & {_ONE, _REST} for one in levels):
+        raise TopicError(f"not a topic: {wanted!r}")
+    return _ONE in levels or levels[-1] == _REST
 
 
 class PubSub(Actor):
@@ -68,54 +101,74 @@ class PubSub(Actor):
     A subscriber that ends is dropped from all of its topics.
     """
 
-    topics: dict[str, dict[bytes, tuple[ActorRef[Any], str]]] = {}  # by id: whom to tell, by which handler
+    topics: dict[str, dict[bytes, Subscription]] = {}  # by id
+    open_topics: dict[str, dict[bytes, Subscription]] = {}  # those with `+` or `#`
 
-    @handler
+    @handler(raises=(TopicError,))
     async def subscribe(self, topic: str, listener: ActorRef[Listener]) -> None:
-        """Tell `listener` what is published on `topic`; its handler is `hear(topic, message)`."""
+        """Tell `listener` what is published on `topic`; its handler is `hear(topic, message)`.
+
+        Raises:
+            TopicError: this is no topic.
+        """
         self._subscribe(topic, listener, "hear")
 
-    @handler
+    @handler(raises=(TopicError,))
     async def subscribe_with(self, topic: str, subscriber: ActorRef[Any], handler: str) -> None:
         """Like `subscribe`, with the name of another handler that takes a topic and a message."""
         self._subscribe(topic, subscriber, handler)
 
     @handler
     async def unsubscribe(self, topic: str, subscriber: ActorRef[Any]) -> None:
-        """Tell `subscriber` no more of `topic`; if it never subscribed, nothing happens."""
+        """Tell `subscriber` no more of `topic`, written as it subscribed; else nothing happens."""
         self._drop(topic, subscriber)
 
-    @handler
+    @handler(raises=(TopicError,))
     async def publish(self, topic: str, message: object) -> int:
-        """Tell all subscribers of `topic`; returns how many were told."""
+        """Tell all subscribers of `topic`; returns how many were told.
+
+        Raises:
+            TopicError: this is no topic, or leaves a level open.
+        """
+        if is_open(topic):
+            raise TopicError(f"a message has one topic, and this leaves a level open: {topic!r}")
         told = [self._tell(topic, *subscription, message) for subscription in self._subscriptions(topic)]
         return sum(told)
 
     @handler
     async def subscribers(self, topic: str) -> list[ActorRef[Any]]:
-        """Who hears of `topic`, in the order in which they subscribed."""
-        return [subscriber for subscriber, _ in self._subscriptions(topic)]
+        """Who hears of `topic`, those who named it first, in the order in which they subscribed."""
+        return list(dict.fromkeys(subscriber for subscriber, _ in self._subscriptions(topic)))
 
     @handler
     async def ended(self, subscriber: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # what `watch` sends
         """A subscriber has ended: drop it."""
-        for topic in list(self.topics):
-            self._drop(topic, subscriber)
+        self._forget(subscriber)
 
-    def _subscriptions(self, topic: str) -> list[tuple[ActorRef[Any], str]]:
-        return list(self.topics.get(topic, {}).values())
+    def _subscriptions(self, topic: str) -> list[Subscription]:
+        found = list(self.topics.get(topic, {}).values())
+        for wanted, subscriptions in self.open_topics.items():
+            if fits(topic, wanted):
+                found.extend(subscriptions.values())
+        return list(dict.fromkeys(found))
 
     def _subscribe(self, topic: str, subscriber: ActorRef[Any], handler: str) -> None:
-        is_known = any(subscriber.id in subscriptions for subscriptions in self.topics.values())
-        self.topics.setdefault(topic, {})[subscriber.id] = (subscriber, handler)
-        if not is_known:
+        topics = self.open_topics if is_open(topic) else self.topics
+        known = any(subscriber.id in one for one in (*self.topics.values(), *self.open_topics.values()))
+        topics.setdefault(topic, {})[subscriber.id] = (subscriber, handler)
+        if not known:
             self.context.watch(subscriber, PubSub.ended)
 
+    def _forget(self, subscriber: ActorRef[Any]) -> None:
+        for topic in [*self.topics, *self.open_topics]:
+            self._drop(topic, subscriber)
+
     def _drop(self, topic: str, subscriber: ActorRef[Any]) -> None:
-        subscriptions = self.topics.get(topic, {})
-        subscriptions.pop(subscriber.id, None)
-        if not subscriptions:
-            self.topics.pop(topic, None)
+        for topics in (self.topics, self.open_topics):
+            subscriptions = topics.get(topic, {})
+            subscriptions.pop(subscriber.id, None)
+            if not subscriptions:
+                topics.pop(topic, None)
 
     def _tell(self, topic: str, subscriber: ActorRef[Any], handler: str, message: object) -> bool:
         try:
@@ -123,7 +176,7 @@ class PubSub(Actor):
         except MailboxFullError:
             return False
         except NotRunningError:
-            self._drop(topic, subscriber)
+            self._forget(subscriber)
             return False
         except TypeError as error:  # no such handler, or a message that it does not take: the others are told
             self.context.log(f"{subscriber.name} was not told of {topic}: {error}")
