@@ -1,4 +1,4 @@
-"""A circuit breaker: after some failures in a row it refuses at once, and tries again after a pause, with one call.
+"""A circuit breaker: after failures in a row it refuses at once; after a pause it lets one call try.
 
 ```python
 import anyio
@@ -52,8 +52,8 @@ refused for 30 s
 CURTAIN closed
 ```
 
-The call runs where it stands, in the actor that asks the breaker first: its answer has its type, its error reaches
-who called, and the breaker is never busy. One breaker serves all that call the same thing.
+The call runs where it stands, in the actor that asks the breaker first: its answer has its type, its error
+reaches who called, and the breaker is never busy. One breaker serves all that call the same thing.
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class Circuit(Enum):
 class CircuitBreaker(Actor):
     """Lets calls through until `failures` of them fail in a row; then none for `pause` seconds; then one.
 
-    If that one goes well all are let through again, else there is another pause. A call let through before that
-    changed decides nothing any more.
+    If that one goes well all are let through again, else there is another pause. A call let through before
+    that changed decides nothing any more.
     """
 
     failures: int = 5
@@ -160,8 +160,8 @@ async def guarded(
     Args:
         breaker: whom to ask, and tell.
         call: begins the call.
-        failures: exceptions that speak against whoever was called; any other `Exception` counts as an answer. A
-            call that was cancelled is not reported.
+        failures: exceptions that speak against whoever was called; any other `Exception` counts as an answer.
+            A call that was cancelled is not reported.
 
     Raises:
         CircuitOpenError: the call was not made.

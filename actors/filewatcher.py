@@ -46,21 +46,29 @@ It prints
 ['new.txt came', 'old.txt went']
 ```
 
-Each look is an effect: what was seen stands in the record. A file has changed if its size, its inode or the time
-of its last change is another. What happened while the watcher was asleep in its folder is told after it is resumed;
-of two changes between two looks one is told. A folder that is not there has no files.
+Each look is an effect: what was seen stands in the record. A file has changed if its size, its inode or the
+time of its last change is another. What happened while the watcher was asleep in its folder is told after it
+is resumed; of two changes between two looks one is told. A folder that is not there has no files.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Protocol
 
-from theater import Actor, ActorRef, EffectFailedError, MailboxFullError, NotRunningError, Reason, effect, handler
+from theater import (
+    Actor,
+    ActorRef,
+    EffectFailedError,
+    MailboxFullError,
+    NotRunningError,
+    Reason,
+    effect,
+    handler,
+)
 
 
 class How(Enum):
@@ -95,7 +103,7 @@ def look_at(folder: str, pattern: str) -> Sight:
     seen: Sight = {}
     for path in sorted(root.glob(pattern)):
         try:
-            found = os.stat(path)
+            found = path.stat()
         except FileNotFoundError:  # gone since it was listed, or a link to nothing
             continue
         if S_ISREG(found.st_mode):
@@ -105,8 +113,8 @@ def look_at(folder: str, pattern: str) -> Sight:
 
 def changes(before: Sight, after: Sight) -> list[FileChange]:
     """What happened between two looks, by path."""
-    came = {path: How.CAME for path in after.keys() - before.keys()}
-    went = {path: How.WENT for path in before.keys() - after.keys()}
+    came = dict.fromkeys(after.keys() - before.keys(), How.CAME)
+    went = dict.fromkeys(before.keys() - after.keys(), How.WENT)
     both = {path: How.CHANGED for path in before.keys() & after.keys() if before[path] != after[path]}
     return [FileChange(path, how) for path, how in sorted((came | went | both).items(), key=lambda it: it[0])]
 
@@ -164,7 +172,7 @@ class FileWatcher(Actor):
         return news
 
     @handler
-    async def ended(self, listener: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # what `watch` sends
+    async def ended(self, listener: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # as `watch` sends
         """A listener has ended: drop it."""
         self.listeners.pop(listener.id, None)
 

@@ -44,9 +44,9 @@ ConnectError: no route to the moon
 2 requests on record
 ```
 
-A client sends one request at a time; spawn several, or a pool of them, to send more. Every request has a connection
-of its own, so that nothing is left open when the actor is cut off. What is given in a message stands in the record
-in clear: keys and passwords belong into `secrets`, which does not.
+A client sends one request at a time; spawn several, or a pool of them, to send more. Every request has a
+connection of its own, so that nothing is left open when the actor is cut off. What is given in a message
+stands in the record in clear: keys and passwords belong into `secrets`, which does not.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The content in the charset that the headers name; what does not fit becomes `\N{REPLACEMENT CHARACTER}`."""
+        """The content in the charset that the headers name, else as UTF-8."""
         return httpx.Response(self.status, headers=self._type(), content=self.content).text
 
     def header(self, name: str) -> str | None:
@@ -171,7 +171,7 @@ class HttpClient(Actor):
     follow: bool = False  # redirects
 
     def secrets(self) -> Mapping[str, str]:
-        """Headers that are sent and are not on record; a subclass may look them up, say, in the environment."""
+        """Headers that are not on record, for the host of `base` only; say, from the environment."""
         return {}
 
     def transport(self) -> httpx.AsyncBaseTransport | None:
@@ -221,8 +221,17 @@ class HttpClient(Actor):
     def _connect(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(
             base_url=self.base,
-            headers=dict(self.secrets()),
+            event_hooks={"request": [self._add_secrets]},
             transport=self.transport(),
             follow_redirects=self.follow,
             timeout=None,  # noqa: S113  # `within` is for the whole of it
         )
+
+    async def _add_secrets(self, request: httpx.Request) -> None:
+        """Also of each request that follows a redirect, which may lead anywhere."""
+        home = httpx.URL(self.base)
+        is_home = [getattr(request.url, part) == getattr(home, part) for part in ("scheme", "host", "port")]
+        for name, value in self.secrets().items():
+            request.headers.pop(name, None)
+            if all(is_home):
+                request.headers[name] = value

@@ -46,9 +46,9 @@ It prints
 ['weather/oslo: rain', 'weather/rome: sun', 'chess: e4 e5']
 ```
 
-A topic is a text of levels with `/` between them. Who subscribes may leave levels open: `+` is any one level, and
-`#`, as the last one, is any number of levels, also none (so `weather/#` is `weather`, too). A message is told once to
-each handler of a subscriber, however many of its subscriptions fit.
+A topic is a text of levels with `/` between them. Who subscribes may leave levels open: `+` is any one level,
+and `#`, as the last one, is any number of levels, also none (so `weather/#` is `weather`, too). A message is
+told once to each handler of a subscriber, however many of its subscriptions fit.
 
 Nobody holds the others up: a subscriber whose mailbox is full misses the message, and `message/refused` says
 so in this actor's chain.
@@ -90,7 +90,11 @@ def is_open(wanted: str) -> bool:
         TopicError: it is no topic, nor means some.
     """
     levels = wanted.split("/")
-    if not wanted or _REST in "".join(levels[:-1]) or any(len(one) > 1 and {*one} & {_ONE, _REST} for one in levels):
+    if (
+        not wanted
+        or _REST in "".join(levels[:-1])
+        or any(len(one) > 1 and {*one} & {_ONE, _REST} for one in levels)
+    ):
         raise TopicError(f"not a topic: {wanted!r}")
     return _ONE in levels or levels[-1] == _REST
 
@@ -141,7 +145,7 @@ class PubSub(Actor):
         return list(dict.fromkeys(subscriber for subscriber, _ in self._subscriptions(topic)))
 
     @handler
-    async def ended(self, subscriber: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # what `watch` sends
+    async def ended(self, subscriber: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # as `watch` sends
         """A subscriber has ended: drop it."""
         self._forget(subscriber)
 

@@ -1,4 +1,4 @@
-"""A scheduler: messages to other actors at the minutes that a cron line names, also after a restart or a resume.
+"""A scheduler: messages to other actors at the minutes that a line of cron names, also after a restart.
 
 ```python
 from datetime import timedelta
@@ -45,9 +45,9 @@ Monday, 06:30
 
 Times are UTC. A line has the five fields of cron, minute, hour, day of month, month, day of week, each with
 `*`, lists, ranges, steps, and English names of three letters for months and days; or is `@hourly`, `@daily`,
-`@weekly`, `@monthly` or `@yearly`. If both the day of month and the day of week are limited (do not begin with
-`*`), either is enough, as cron has it. Minutes that passed while nobody ran are made up for by one message, not
-by one for each. Whoever is told has to run: an entry whose actor has ended is dropped.
+`@weekly`, `@monthly` or `@yearly`. If both the day of month and the day of week are limited (do not begin
+with `*`), either is enough, as cron has it. Minutes that passed while nobody ran are made up for by one
+message, not by one for each. Whoever is told has to run: an entry whose actor has ended is dropped.
 """
 
 from __future__ import annotations

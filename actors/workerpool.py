@@ -1,4 +1,4 @@
-"""A pool of workers: a fixed number of actors; work goes by turns, by load or by key, past those that fail or end.
+"""A pool of workers: a fixed number of actors; work goes to them by turns, by load or by key.
 
 ```python
 import anyio
@@ -58,8 +58,8 @@ True
 The pool hands out refs, and whoever needs the work done talks to the worker: answers have their types, errors
 reach the one who asked, and giving up reaches the worker. The pool itself is never busy.
 
-`worker` is the one whose turn it is; `worker_for(key)` always the same one for a key, as long as it lives; `with_worker`
-takes the one at which the fewest are at work, and gives it back.
+`worker` is the one whose turn it is; `worker_for(key)` always the same one for a key, as long as it lives;
+`with_worker` takes the one at which the fewest are at work, and gives it back.
 """
 
 from __future__ import annotations
