@@ -23,10 +23,10 @@ PURE_ORDER = PURE_TEXT.split()
 
 SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store
-    failure marking handler effects field state signature lanes onward mailbox options supervision plan
-    actor waits turn extras settling letters sending ref timers watching signals orders deferring owning
-    context supervisor rounds restarting life cell spawning sleepers directory statistics closing resuming
-    stage system history testing cli
+    failure marking handler yielding effects field state signature lanes onward mailbox options supervision
+    plan actor waits turn extras settling letters sending opening flow streaming ref
+    timers watching signals orders deferring owning context supervisor rounds restarting life cell spawning
+    sleepers directory statistics closing resuming stage system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

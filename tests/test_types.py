@@ -17,11 +17,12 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PROGRAM = """\
 import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, Protocol, assert_type
 
 import anyio
 
-from theater import Actor, ActorRef, Theater, effect, handler
+from theater import Actor, ActorRef, Stream, Theater, effect, handler
 
 
 class Adds(Protocol):
@@ -40,6 +41,10 @@ class AddsText(Protocol):
     async def add(self, amount: str) -> int: ...
 
 
+class Counts(Protocol):
+    def count(self, to: int) -> AsyncIterator[int]: ...
+
+
 class Counter(Actor):
     total: int = 0
 
@@ -51,6 +56,15 @@ class Counter(Actor):
     @handler(raises=(KeyError,))
     async def name(self) -> str | None:
         return None
+
+    @handler(ahead=2)
+    async def count(self, to: int, *, twice: bool = False) -> AsyncIterator[int]:
+        for number in range(to):
+            yield number
+
+    @handler
+    async def names(self) -> AsyncGenerator[str, None]:
+        yield ""
 
     async def context_is_typed(self) -> None:
         assert_type(await self.context.effect(fetch, "url"), bytes)
@@ -107,8 +121,15 @@ async def right(theater: Theater) -> None:
     base: ActorRef[Counter] = careful
     adds: ActorRef[Adds] = base
     assert_type(await adds.ask(Adds.add, 1), int)
+    assert_type(counter.stream(Counter.count, 3, twice=True), Stream[int])
+    assert_type(counter.stream("count", 3), Stream[Any])
+    counts: ActorRef[Counts] = counter
+    async with counts.stream(Counts.count, 3) as stream:
+        assert_type([item async for item in stream], list[int])
+    assert_type([item async for item in careful.stream(Counter.names)], list[str])
+    objects: Stream[object] = stream
     anything: ActorRef[object] = adds
-    print(anything, theater.find("counter"))
+    print(anything, objects, theater.find("counter"))
 
 
 async def by_protocol(theater: Theater, choir: ActorRef[Choir], counter: ActorRef[Counter]) -> None:
@@ -159,6 +180,12 @@ async def wrong(theater: Theater, counter: ActorRef[Counter]) -> None:
     counter.tell_nowait(Counter.add, "x")  # refused
     text: str = await counter.ask(Counter.add, 1)  # refused
     await counter.ask(Other.hello)  # refused
+    await counter.ask(Counter.count, 3)  # refused
+    await counter.tell(Counter.count, 3)  # refused
+    counter.stream(Counter.add, 3)  # refused
+    counter.stream(Counter.count, "x")  # refused
+    counter.stream(Counter.count)  # refused
+    strings: Stream[str] = counter.stream(Counter.count, 3)  # refused
     await counter.ask(5)  # refused
     careful: ActorRef[Careful] = counter  # refused
     subtracts: ActorRef[Subtracts] = counter  # refused
@@ -166,7 +193,7 @@ async def wrong(theater: Theater, counter: ActorRef[Counter]) -> None:
     Counter(total="x")  # refused
     Counter(1)  # refused
     Counter(unknown=1)  # refused
-    print(text, careful, subtracts)
+    print(text, careful, subtracts, strings)
 """
 
 

@@ -69,6 +69,7 @@ from theater.restart import (
 from theater.resuming import LeftAlone, Resumed
 from theater.statistics import Statistics
 from theater.store import ContentStream, Store, Stores
+from theater.streaming import Stream
 from theater.supervision import ChildSpec, Supervision, child
 from theater.system import Theater
 from theater.timers import Timer
@@ -149,6 +150,7 @@ __all__ = [
     "StoreNotFoundError",
     "Stores",
     "Strategy",
+    "Stream",
     "Supervision",
     "Theater",
     "TheaterError",

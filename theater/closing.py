@@ -74,6 +74,8 @@ async def _close(stage: Stage, within: float) -> None:
         for timer in tuple((cell.timers or {}).values()):
             timer.suspend()
         signals.hurry(cell)
+    for held in tuple(stage.held):
+        held.leave(NotRunningError("the theater is closed"))
     if within and stage.journal.failed is None:
         await _drain(stage, within)
     await _cut(stage)

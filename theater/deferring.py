@@ -194,10 +194,14 @@ def defer(cell: Cell) -> Reply:
     """Owe the answer to the message at hand. Nobody waits for the answer to a tell: its slot is closed.
 
     Raises:
-        SetupError: the message was forwarded.
+        SetupError: the message was forwarded, or this is a stream.
     """
     turn = cell.asked()
     envelope = turn.envelope
+    if not envelope.outlives:
+        raise SetupError(
+            f"the answer of {envelope.plan.name} goes to its reader as it is made: nothing to defer"
+        )
     if isinstance(envelope.onward, Slot):
         return envelope.onward.reply
     if envelope.onward is not None:

@@ -21,11 +21,12 @@ from theater.annotation import (
 from theater.errors import SetupError
 from theater.field import Default, clean, own_defaults, own_fields, own_scratch
 from theater.handler import HandlerPlan
-from theater.marking import HandlerOptions, check_method, options_of
+from theater.marking import HandlerOptions, check_method, check_override, options_of
 from theater.signature import plan_hook, plan_method, shape_of
 from theater.state import Field, State, StateKeeper
 from theater.supervision import decider_of, supervision_of
 from theater.untyped import World, name_of
+from theater.yielding import StreamPlan
 
 HOOKS = {
     "on_start": True,
@@ -57,6 +58,7 @@ class ActorPlan:
         _check_class(cls, self.names)
         self.handlers: dict[str, HandlerPlan] = {}
         self.callable_by: dict[Any, HandlerPlan] = {}  # by name, and by each function that stands for one
+        self.streams: dict[str, StreamPlan] = {}  # of the handlers, those that yield; not in `callable_by`
         self.hooks = dict(_hooks(cls))
         self.supervision = supervision_of(cls, _root(cls))
         self.decide = decider_of(cls) if self.supervision is not None else None
@@ -87,7 +89,9 @@ class ActorPlan:
             )
             for name, (owner, function, options) in self._methods.items()
         }
-        self.callable_by = {**self.handlers, **dict(self._functions())}
+        self.streams = {name: one for name, one in self.handlers.items() if isinstance(one, StreamPlan)}
+        by_any: dict[Any, HandlerPlan] = {**self.handlers, **dict(self._functions())}
+        self.callable_by = {key: one for key, one in by_any.items() if not isinstance(one, StreamPlan)}
         self.scope.settle()
         self.is_ready = True
 
@@ -243,6 +247,7 @@ def _methods(cls: type) -> Iterator[tuple[str, tuple[type, FunctionType, Handler
         if not said:
             continue
         function = check_method(vars(found[0])[name], f"{name_of(found[0])}.{name}")
+        check_override(function, [vars(base)[name] for base in found[1:]], f"{name_of(found[0])}.{name}()")
         yield name, (found[0], function, reduce(HandlerOptions.over, said))
 
 

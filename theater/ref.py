@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, TypeVarTuple, overload
 
-from theater import sending
+from theater import sending, streaming
 from theater.codec import ActorAddress, Addressed
 from theater.loop import CURRENT
+from theater.streaming import Stream
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -128,6 +129,28 @@ class ActorRef(Addressed, Generic[A_co]):
         """
         cell = self._cell
         return await sending.ask(cell, cell.envelope(handler, args, kwargs))
+
+    @overload
+    def stream(
+        self: ActorRef[A],
+        handler: Callable[Concatenate[A, P], AsyncIterable[R]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Stream[R]: ...
+    @overload
+    def stream(self, handler: str, /, *args: Any, **kwargs: Any) -> Stream[Any]: ...
+    def stream(self, handler: Any, /, *args: Any, **kwargs: Any) -> Stream[Any]:
+        """Read what a handler yields, item by item: `async for item in ref.stream(Reader.lines, path)`.
+
+        The handler is at most 16 items ahead of the reader (`@handler(ahead=...)` says otherwise), and it is
+        one message: others wait for its end. Leaving the stream closes the generator at its `yield`.
+
+        Raises:
+            TypeError: no such stream, wrong arguments, or a value that cannot be packed.
+            NotRunningError: the actor has ended or is stopping, or the theater is closed.
+        """
+        return streaming.open_stream(self._cell, handler, args, kwargs)
 
     async def stop(self) -> None:
         """Let the actor finish what is queued, then end it and its children; returns when it has ended."""

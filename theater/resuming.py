@@ -196,7 +196,7 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     assert past.state is not None
     sent = {tuple(letter["from"][:2]) for letter in letters}
     kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in sent]
-    envelopes = [_envelope(cell, letter) for letter in (*kept, *letters)]
+    envelopes = [_envelope(cell, letter) for letter in (*kept, *letters) if not _is_left(cell, letter)]
     timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
     try:
         restarting.load(cell, past.state)
@@ -206,6 +206,11 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
         logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
         raise ActorFailedError(f"it failed in on_load: {type(error).__name__}: {text_of(error)}") from error
     return _Waking(sleeper, cell, past, envelopes, timers)
+
+
+def _is_left(cell: Cell, letter: dict[str, Any]) -> bool:
+    """Whoever would have read this stream is no more: it counts as withdrawn."""
+    return letter["handler"] in cell.plan.streams
 
 
 def _begin(stage: Stage, waking: _Waking) -> None:

@@ -40,7 +40,8 @@ def plan_for(target: Cell, handler: Any) -> HandlerPlan:
     name = handler if type(handler) is str else getattr(handler, "__name__", None)
     plan = target.handlers.get(name) if name is not None else None
     if plan is None:
-        raise TypeError(f"{target.class_name} has no handler {name or handler!r}")
+        stream = target.plan.streams.get(name or "")
+        raise TypeError(stream.hint if stream else f"{target.class_name} has no handler {name or handler!r}")
     return plan
 
 
@@ -81,9 +82,9 @@ async def tell(target: Cell, envelope: Envelope) -> None:
     """Give the message its place, waiting for room."""
     asker = sender(target)
     if asker is None:
-        await _place(target, envelope)
+        await place(target, envelope)
         return
-    turn = _sent_by(asker, target, envelope)
+    turn = sent_by(asker, target, envelope)
     if _settles(turn, target, envelope):
         return
     path = circle(asker, target)
@@ -107,7 +108,7 @@ def tell_nowait(target: Cell, envelope: Envelope) -> None:
         MailboxFullError: there is no room; the message is in it.
     """
     asker = sender(target)
-    turn = None if asker is None else _sent_by(asker, target, envelope)
+    turn = None if asker is None else sent_by(asker, target, envelope)
     if not _settles(turn, target, envelope):
         refuse(turn, target, envelope, _full(target, envelope))
 
@@ -143,7 +144,7 @@ async def ask(target: Cell, envelope: Envelope) -> Any:
     reply = envelope.reply = target.loop.create_future()
     if asker is not None:
         return await _ask_within(asker, target, envelope)
-    await _place(target, envelope)
+    await place(target, envelope)
     try:
         return await reply  # not `envelope.reply`: the handler may have deferred it
     except Cancelled:
@@ -152,14 +153,14 @@ async def ask(target: Cell, envelope: Envelope) -> Any:
 
 
 async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
-    turn = _sent_by(asker, target, envelope)
+    turn = sent_by(asker, target, envelope)
     path = circle(asker, target)
     if path is not None:
         refuse(turn, target, envelope, AskCycleError(path, message=message(target, envelope)))
     reply = envelope.reply
     assert reply is not None
     with Waiting(asker, target, reply):
-        await _place(target, envelope)
+        await place(target, envelope)
         return await _answer(turn, target, envelope, reply)
 
 
@@ -168,27 +169,27 @@ async def _answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[An
     try:
         answer = await reply
     except Cancelled:
-        _withdraw(turn, target, envelope)
+        take_back(turn, target, envelope)
         raise
     except Exception as error:
         if error is turn.gave_up:
-            _withdraw(turn, target, envelope)
+            take_back(turn, target, envelope)
         else:
-            _record_answer(turn, envelope)
+            record_answer(turn, envelope)
         raise
     finally:
         turn.asks.discard(reply)
-    _record_answer(turn, envelope)
+    record_answer(turn, envelope)
     return answer
 
 
-def _withdraw(turn: Turn | None, target: Cell, envelope: Envelope) -> None:
+def take_back(turn: Turn | None, target: Cell, envelope: Envelope) -> None:
     withdraw(target, envelope)
     if turn is not None and turn.cell.theater.records_messages and envelope.sender is not None:
         turn.cell.record("message/withdrawn", {"message": envelope.sender[1]})
 
 
-def _record_answer(turn: Turn, envelope: Envelope) -> None:
+def record_answer(turn: Turn, envelope: Envelope) -> None:
     if envelope.outcome is None or envelope.sender is None or not turn.cell.theater.records_messages:
         return
     outcome, triple = envelope.outcome
@@ -197,7 +198,7 @@ def _record_answer(turn: Turn, envelope: Envelope) -> None:
     turn.cell.record("message/answered", told | place)
 
 
-async def _place(target: Cell, envelope: Envelope) -> None:
+async def place(target: Cell, envelope: Envelope) -> None:
     if not _settles(envelope.turn, target, envelope):
         await _room(target, envelope, target.loop.create_future())
 
@@ -220,13 +221,13 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
             target.theater.withdrawn += 1
             record_refusal(turn, target, envelope, type(error).__name__, "gave up waiting for room")
         elif is_ask or not envelope.begun:
-            _withdraw(turn, target, envelope)
+            take_back(turn, target, envelope)
         raise
     finally:
         asks.discard(future)
 
 
-def _sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
+def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
     turn = asker.asked()
     envelope.turn = turn
     if not target.is_open:

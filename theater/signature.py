@@ -13,6 +13,7 @@ from theater.handler import HandlerPlan, Parameter
 from theater.marking import HandlerOptions
 from theater.shape import Shape
 from theater.untyped import name_of
+from theater.yielding import StreamPlan, item_of
 
 
 def plan_method(
@@ -35,16 +36,25 @@ def plan_method(
     own = own_names(owner) | {one.__name__: one for one in getattr(function, "__type_params__", ())}
     written = f"{name_of(owner)}.{function.__name__}()"
 
+    def meaning(raw: object, part: str) -> object:
+        return substitute(scope.meaning(f"{written} {part}", raw, own=own, space=space), known)
+
     def shape(raw: object, part: str) -> Shape:
-        meaning = scope.meaning(f"{written} {part}", raw, own=own, space=space)
-        return shape_of(substitute(meaning, known), f"{label}() {part}", scope.names)
+        return shape_of(meaning(raw, part), f"{label}() {part}", scope.names)
 
     parameters = [
         Parameter(one.name, one.kind, shape(one.annotation, f"parameter {one.name!r}"), _is_required(one))
         for one in list(signature.parameters.values())[1:]
     ]
-    answer = shape(signature.return_annotation, "answer")
-    return HandlerPlan(
+    if inspect.isasyncgenfunction(function):
+        item = item_of(meaning(signature.return_annotation, "answer"), f"{label}()")
+        kind: type[HandlerPlan] = StreamPlan
+        answer = shape_of(item, f"{label}() item", scope.names)
+    elif options.ahead is None:
+        kind, answer = HandlerPlan, shape(signature.return_annotation, "answer")
+    else:
+        raise SetupError(f"{label}() is no stream: leave out ahead=, or `yield` in it")
+    return kind(
         function.__name__, function, label=label, parameters=parameters, answer=answer, options=options
     )
 

@@ -187,4 +187,5 @@ def _undelivered(cell: Cell) -> list[Any]:
     """Messages in the mailbox, and the one at hand if the record does not know that it was begun."""
     at_hand = cell.current
     begun = at_hand is not None and (cell.turn is None or cell.turn.seq is None)
-    return [*([at_hand] if begun else []), *(cell.queue or ())]
+    queued = [*([at_hand] if begun else []), *(cell.queue or ())]
+    return [envelope for envelope in queued if envelope.outlives]

@@ -20,6 +20,7 @@ from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, run
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import read_sleepers, was_closed
+from theater.turn import Held
 
 if TYPE_CHECKING:
     from theater.actor import Actor
@@ -68,6 +69,7 @@ class Stage:
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
         self.lenders: dict[str, StoreSupervisor] = {}  # who made each store
+        self.held: set[Held] = set()  # streams that the program outside reads
         self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
         self.chores: set[Task[None]] = set()  # tasks of the runtime itself
         self.active = 0  # cells with something to do

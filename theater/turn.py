@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from theater.codec import BODY_DEPTH, prepare
+from theater.errors import SetupError
 from theater.loop import Future, Task
 
 if TYPE_CHECKING:
@@ -20,10 +21,16 @@ if TYPE_CHECKING:
 _BILLION = 1_000_000_000
 
 
+class Held(Protocol):
+    """What a handler opened (a stream, a channel), and what ends with it."""
+
+    def leave(self, why: Exception | None = None) -> None: ...
+
+
 class Turn:
     """What the message at hand has asked so far, and what it still waits for."""
 
-    __slots__ = ("asks", "cell", "envelope", "gave_up", "head", "random", "seq", "tasks", "time")
+    __slots__ = ("asks", "cell", "envelope", "gave_up", "head", "held", "random", "seq", "tasks", "time")
 
     def __init__(self, cell: Cell, envelope: Envelope) -> None:
         self.cell = cell
@@ -34,6 +41,7 @@ class Turn:
         self.asks: set[Future[Any]] = set()  # answers, and room for questions, that the handler waits for
         self.tasks: set[Task[Any]] | None = None  # that the handler started
         self.gave_up: TimeoutError | None = None  # thrown into `asks` when the asker gave up
+        self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
 
     def begin(self) -> None:
@@ -79,6 +87,12 @@ class Turn:
             if not reply.done():
                 reply.set_exception(self.gave_up)
 
+    def abandon(self) -> TimeoutError:
+        """What ends a handler that nobody listens to any longer."""
+        if self.gave_up is None:
+            self.gave_up = TimeoutError("the reader left")
+        return self.gave_up
+
     def ended_by_giving_up(self, error: BaseException) -> bool:
         """Whether `error` is nothing but the news that the asker gave up."""
         if self.gave_up is None:
@@ -87,8 +101,19 @@ class Turn:
             return all(self.ended_by_giving_up(part) for part in error.exceptions)
         return error is self.gave_up
 
+    def hold(self, held: Held) -> None:
+        if self.held is None:
+            self.held = {}
+        self.held[held] = None
+
+    def let_go(self, held: Held) -> None:
+        if self.held is not None:
+            self.held.pop(held, None)
+
     def close(self) -> None:
-        """Cancel the tasks that the handler left running."""
+        """Leave what the handler left open, and cancel the tasks that it left running."""
+        for held in tuple(self.held or ()):
+            held.leave(SetupError("it ended with the handler that opened it"))
         for task in tuple(self.tasks or ()):
             if task.cancel():
                 self.cell.theater.strays.add(task)

@@ -10,6 +10,7 @@ from collections.abc import Container, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from theater.errors import AskCycleError
 from theater.loop import Future
 
 if TYPE_CHECKING:
@@ -71,24 +72,61 @@ def _path(found: dict[Cell, Cell], asker: Cell, target: Cell) -> list[str]:
 class Waiting:
     """An edge of the graph, for as long as the wait lasts: `asker` waits for what `target` does."""
 
-    __slots__ = ("_asker", "future", "target")
+    __slots__ = ("asker", "future", "target")
 
     def __init__(self, asker: Cell, target: Cell, future: Future[Any]) -> None:
+        self.asker = asker
         self.target = target
         self.future = future  # done when the wait is over
-        self._asker = asker
 
     def is_over(self) -> bool:
         """Whoever has an answer waits no longer, though its task has yet to go on."""
         return self.future.done()
 
+    def begin(self) -> None:
+        if self.asker.waits is None:
+            self.asker.waits = set()
+        self.asker.waits.add(self)
+
+    def end(self) -> None:
+        assert self.asker.waits is not None
+        self.asker.waits.discard(self)
+
     def __enter__(self) -> None:
-        if self._asker.waits is None:
-            self._asker.waits = set()
-        self._asker.waits.add(self)
+        self.begin()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._asker.waits is not None
-        self._asker.waits.discard(self)
+        self.end()
+
+
+async def until(edge: Waiting, asks: set[Future[Any]]) -> None:
+    """Wait along this edge; `asks` are the futures by which the handler learns that its asker gave up.
+
+    Raises:
+        AskCycleError: the wait would close a circle.
+    """
+    path = circle(edge.asker, edge.target)
+    if path is not None:
+        raise AskCycleError(path)
+    asks.add(edge.future)
+    try:
+        with edge:
+            await edge.future
+    finally:
+        asks.discard(edge.future)
+
+
+class WaitingForStep(Waiting):
+    """`asker` waits for the next step of the target's handler (that it reads, or sends), not for its end.
+
+    A handler that runs tasks of its own may take that step in one of them, whatever the others wait for; so
+    the edge counts only while it runs none.
+    """
+
+    __slots__ = ()
+
+    def is_over(self) -> bool:
+        turn = self.target.turn
+        return self.future.done() or turn is None or bool(turn.tasks)

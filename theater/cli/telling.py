@@ -72,8 +72,9 @@ def _sent(body: Mapping[str, Any], names: Names) -> str:
 
 
 def _answered(body: Mapping[str, Any], names: Names) -> str:
-    what = body["reply"] if "reply" in body else body.get("message")  # a deferred answer, or one that came
-    return f"of @{what}{_outcome(body, names)}{_sender(body, names)}"
+    what = body["reply"] if "reply" in body else body.get("message")  # an answer it gave, or one that came
+    item = f": {brief(body['item'], names)}" if "item" in body else ""
+    return f"of @{what}{item}{_outcome(body, names)}{_sender(body, names)}"
 
 
 def _opened(body: Mapping[str, Any], _: Names) -> str:

@@ -1,0 +1,156 @@
+"""Streams in a folder: what outsiders read is durable, the record verifies, and nobody reads the dead."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+
+import anyio
+import pytest
+from journal_disks import FailingDisk
+from told import kinds, told
+
+from theater import Actor, ActorRef, History, JournalFailedError, Theater, handler
+from theater.journal import DiskJournal
+
+pytestmark = pytest.mark.real_clock
+
+GATES: dict[str, anyio.Event] = {}
+
+
+class Producer(Actor):
+    begun: int = 0
+
+    @handler
+    async def count(self, to: int) -> AsyncIterator[int]:
+        self.begun += 1
+        for number in range(to):
+            yield number
+
+    @handler
+    async def blocks(self, count: int) -> AsyncIterator[bytes]:
+        for number in range(count):
+            yield bytes([number]) * 10_000
+
+    @handler
+    async def rest(self) -> None:
+        await GATES["rest"].wait()
+
+    @handler
+    async def how_many(self) -> int:
+        return self.begun
+
+
+class Reader(Actor):
+    @handler
+    async def read(self, producer: ActorRef[Producer], to: int) -> int:
+        return sum([number async for number in producer.stream(Producer.count, to)])
+
+    @handler
+    async def size(self, producer: ActorRef[Producer], count: int) -> int:
+        return sum([len(block) async for block in producer.stream(Producer.blocks, count)])
+
+
+async def test_what_the_world_outside_reads_is_committed_before(durable_theater: Theater) -> None:
+    producer = await durable_theater.spawn(Producer())
+    chain = durable_theater.chain(producer)
+    committed = []
+
+    async for number in producer.stream(Producer.count, 50):
+        items = [event.seq for event in chain if event.body.get("item") == number]
+        committed.append(chain.committed > items[0])
+
+    assert committed == [True] * 50
+
+
+async def test_a_folder_with_streams_verifies_and_tells_of_every_item(tmp_path: Path) -> None:
+    async with Theater(tmp_path / "theater") as theater:
+        producer, reader = await theater.spawn(Producer(), name="p"), await theater.spawn(Reader(), name="r")
+        assert await reader.ask(Reader.read, producer, 40) == sum(range(40))
+        assert await reader.ask(Reader.size, producer, 20) == 200_000
+        async for _ in producer.stream(Producer.count, 1000):
+            break
+
+    history = History(tmp_path / "theater")
+    assert history.verify().ok
+    items = [event.body["item"] for event in history.chain("r") if "item" in event.body]
+    assert items[:40] == list(range(40))
+    assert len(items) == 60
+
+
+async def test_an_outside_reader_is_told_when_the_journal_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = FailingDisk(0)
+    monkeypatch.setattr("theater.stage.DiskJournal", partial(DiskJournal, calls=failing.calls))
+    theater = Theater(tmp_path / "theater")
+    await theater.open()
+    producer = await theater.spawn(Producer())
+    stream = producer.stream(Producer.count, 10_000)
+    await anext(stream)
+
+    failing.fail_next("sync")
+
+    with anyio.fail_after(10), pytest.raises(JournalFailedError):
+        async for _ in stream:
+            pass
+    with contextlib.suppress(JournalFailedError):
+        await theater.close()
+
+
+async def leave_a_stream(folder: Path, *, crashed: Path | None = None) -> None:
+    """A stream that an actor asked for and that was never begun; then a clean close, and the crash before."""
+    GATES["rest"] = anyio.Event()
+    async with Theater(folder, closing=0.05) as theater:
+        producer = await theater.spawn(Producer(), name="producer")
+        reader = await theater.spawn(Reader(), name="reader")
+        await theater.settled()
+        await producer.tell(Producer.rest)
+        await reader.tell(Reader.read, producer, 10)
+        await anyio.wait_all_tasks_blocked()
+        await theater._begun().committed()
+        if crashed is not None:
+            shutil.copytree(folder, crashed)  # as the disk would look if the power went now
+
+
+async def begun_after(folder: Path) -> tuple[int, list[str]]:
+    GATES["rest"].set()
+    async with Theater(folder) as theater:
+        producer = await theater.spawn(Producer(), name="producer", resume=True)
+        return await producer.ask(Producer.how_many), kinds(theater, producer)
+
+
+async def test_a_stream_whose_reader_went_with_the_theater_is_not_begun_on_resuming(tmp_path: Path) -> None:
+    await leave_a_stream(tmp_path / "theater")
+
+    begun, _ = await begun_after(tmp_path / "theater")
+
+    assert begun == 0
+    assert History(tmp_path / "theater").verify().ok
+
+
+async def test_nor_is_it_after_a_crash(tmp_path: Path) -> None:
+    await leave_a_stream(tmp_path / "theater", crashed=tmp_path / "crashed")
+
+    begun, _ = await begun_after(tmp_path / "crashed")
+
+    assert begun == 0
+    assert History(tmp_path / "crashed").verify().ok
+
+
+async def test_a_stream_read_from_outside_ends_with_the_theater_and_its_actor_can_be_resumed(
+    tmp_path: Path,
+) -> None:
+    async with Theater(tmp_path / "theater") as theater:
+        producer = await theater.spawn(Producer(), name="producer")
+        stream = producer.stream(Producer.count, 1000)
+        assert await anext(stream) == 0
+    assert told(theater, producer, "message/handled")[0].body["abandoned"] is True
+    GATES["rest"] = anyio.Event()
+
+    begun, _ = await begun_after(tmp_path / "theater")
+
+    assert begun == 1

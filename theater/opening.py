@@ -1,0 +1,43 @@
+"""Opening: sending a message whose answer comes bit by bit; its sender does not simply wait for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from theater import sending
+from theater.errors import AskCycleError
+from theater.loop import running_loop
+from theater.waits import Waiting, circle
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.mailbox import Envelope
+
+
+async def place(target: Cell, envelope: Envelope) -> None:
+    """Give the message its place, waiting for room; its `reply` will tell how it ended.
+
+    Raises:
+        NotRunningError, MailboxFullError, AskCycleError: it was not sent.
+    """
+    check_way(target, envelope)
+    target.theater.sent += 1
+    asker = sending.sender(target)
+    if asker is None:
+        await sending.place(target, envelope)
+        return
+    turn = sending.sent_by(asker, target, envelope)
+    path = circle(asker, target)
+    if path is not None:
+        error = AskCycleError(path, message=sending.message(target, envelope))
+        sending.refuse(turn, target, envelope, error)
+    assert envelope.reply is not None
+    with Waiting(asker, target, envelope.reply):
+        await sending.place(target, envelope)
+
+
+def check_way(target: Cell, envelope: Envelope) -> None:
+    """Say why nothing can be sent now, if nothing can."""
+    theater = target.theater
+    if not target.is_open or theater.is_closed or running_loop() is not target.loop:
+        sending.check_way(target, envelope)
