@@ -11,6 +11,7 @@ from theater.codec import ActorAddress, Addressed
 from theater.content import ContentRef
 from theater.errors import DiskFullError, JournalFailedError
 from theater.event import Event
+from theater.grants import Grants
 from theater.journal.memory import MemoryJournal
 from theater.journal.protocol import Journal
 from theater.loop import Future, Task, running_loop, start
@@ -102,6 +103,7 @@ class Player(Addressed):
         self.name = f"player-{number}"
         self.line = Line(self.id)
         self.is_on_stage = True
+        self.grants: Grants | None = None
         self.supervisor = StoreSupervisor(self, loop)
         self.stores = Stores(self.supervisor)
 

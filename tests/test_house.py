@@ -16,13 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 PURE_TEXT = """
     errors content plain codec untyped form record compound union annotation shape
     merkle keys event checkpoint chain proof restart names grants allowance
-    store.requests store.fold store.decision journal.frames
+    store.requests store.fold store.permission store.decision journal.frames
 """
 PURE_ORDER = PURE_TEXT.split()
 """Values in, values out; each module imports only what stands before it."""
 
 SHELL_TEXT = """
-    loop journal entries recorded recorder livechain verify store
+    loop journal entries recorded recorder livechain verify store limits
     failure marking handler yielding effects field state signature lanes onward mailbox options supervision
     plan actor waits turn extras settling letters sending opening flow streaming ref
     timers watching signals orders deferring owning context supervisor rounds restarting life cell spawning

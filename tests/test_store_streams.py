@@ -303,7 +303,7 @@ async def test_giving_up_waits_for_the_thread_that_writes(store: Store, journal:
 
 
 def test_bytes_that_come_after_giving_up_are_dropped(journal: Journal) -> None:
-    intake = _Intake(journal)
+    intake = _Intake(journal, None)
     intake._abort()
 
     intake._write(LONG)

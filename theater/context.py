@@ -8,8 +8,9 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import deferring, effects, orders, sending
+from theater import deferring, effects, limits, orders, sending
 from theater.deferring import Reply
+from theater.grants import Grants
 from theater.options import Options, SpawnOptions
 from theater.owning import stores_of
 from theater.ref import ActorRef
@@ -57,6 +58,12 @@ class Context:
         """The actors that this one supervises, in the order in which they were started."""
         return tuple(child.ref for child in self._cell.children or ())
 
+    @property
+    def grants(self) -> Grants:
+        """What the actor may do."""
+        grants = self._cell.options.grants
+        return Grants.all() if grants is None else grants
+
     def now(self) -> datetime:
         """The recorded time of the message at hand, in UTC: the same on every replay."""
         return self._cell.asked().moment()
@@ -88,6 +95,15 @@ class Context:
         self._cell.asked()
         return await self._cell.theater.spawn_child(self._cell, actor, name, kept)
 
+    def find(self, name: str) -> ActorRef[Any]:
+        """The actor that runs under this path, such as `crew/worker-1`; the answer is recorded.
+
+        Raises:
+            ActorNotFoundError: none of that name runs here.
+            NotAllowedError: the actor was not granted to find it, whether it is there or not.
+        """
+        return self._cell.theater.find_for(self._cell, name)
+
     def watch(
         self,
         ref: ActorRef[Any],
@@ -97,6 +113,7 @@ class Context:
         cell = self._cell
         name = sending.plan_for(cell, handler).name
         cell.asked()
+        limits.check_reach(cell, "watch", "@watch", ref._cell)
         cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
         Watch(cell, name).begin(ref._cell)
 

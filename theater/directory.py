@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from theater import limits
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorNotFoundError
@@ -34,6 +35,28 @@ def find(stage: Stage, name: str) -> Cell:
             return cell
     hint = "; it is asleep in the record: resume it first" if name in stage.asleep else ""
     raise ActorNotFoundError(f"no actor named {name!r} runs here{hint}")
+
+
+def find_for(stage: Stage, asker: Cell, name: str) -> ActorRef[Any]:
+    """The same for an actor, if it was granted to: on record, with the answer.
+
+    Raises:
+        ActorNotFoundError: none runs under this path.
+        NotAllowedError: it is not for this actor to find.
+    """
+    if type(name) is not str:
+        raise TypeError(f"a name is text, not {type(name).__name__}")
+    asker.asked()
+    limits.check_find(asker, name)
+    body = {"ask": False, "args": [limits.recordable(name)], "handler": "@find"}
+    try:
+        found = find(stage, name)
+    except ActorNotFoundError as error:
+        told = {"class": "ActorNotFoundError", "text": limits.recordable(str(error))}
+        asker.note("message/refused", body | {"to": asker.id, "error": told})
+        raise
+    asker.note("message/sent", body | {"to": found.id})
+    return found.ref
 
 
 def line(stage: Stage, actor: ActorRef[Any] | str | bytes) -> tuple[Stage, Line | Cell]:

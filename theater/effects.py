@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
 import anyio.to_thread
 
+from theater import limits
 from theater.errors import EffectFailedError, SetupError
 from theater.failure import text_of
 from theater.handler import HandlerPlan, Parameter
@@ -71,7 +72,9 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     plan = _plan(inner, bound, named, options)
     args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, cell.theater.world)
     cell.asked()
-    body: dict[str, Any] = {"args": plain_args, "effect": f"{inner.__module__ or 'builtins'}:{name}"}
+    name = f"{inner.__module__ or 'builtins'}:{name}"
+    limits.check_effect(cell, name)
+    body: dict[str, Any] = {"args": plain_args, "effect": name}
     if plain_kwargs:
         body["kwargs"] = plain_kwargs
     seq = cell.record("effect/begun", body)

@@ -129,7 +129,18 @@ class EffectInDoubtError(TheaterError):
 
 
 class NotAllowedError(TheaterError):
-    """The actor was not granted this."""
+    """The actor was not granted this: `asked` says what, `granted` what it was.
+
+    A message over what may be sent per second is handed back as `message`.
+    """
+
+    def __init__(
+        self, text: str, *, asked: str = "", granted: str = "", message: Message | None = None
+    ) -> None:
+        super().__init__(text)
+        self.asked = asked
+        self.granted = granted
+        self.message = message
 
 
 class JournalError(TheaterError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from theater.allowance import Allowance
     from theater.deferring import Slot
     from theater.errors import ActorFailedError
     from theater.loop import Future
@@ -15,6 +16,7 @@ class Extras:
     """One actor's rare belongings; each is made by the module that knows it."""
 
     __slots__ = (
+        "allowance",
         "below",
         "escalation",
         "hurry",
@@ -26,6 +28,7 @@ class Extras:
     )
 
     def __init__(self) -> None:
+        self.allowance: Allowance | None = None  # of messages, where they are limited per second
         self.slots: dict[Slot, None] | None = None  # answers that the actor owes, oldest first
         self.below: tuple[float, ...] = ()  # moments of restarts of its children, oldest first
         self.escalation: ActorFailedError | None = None  # with which its supervisor fails when it has ended

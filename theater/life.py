@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import deferring, letters, settling, signals, supervisor
+from theater import deferring, letters, limits, settling, signals, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, is_at_work, until_done
@@ -163,6 +163,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
             await cell.theater.committed()
         return
     asker.asked()
+    limits.check_reach(asker, "stop", request, cell)
     body = {"to": cell.id, "ask": True, "args": [], "handler": request}
     path = circle(asker, cell, end=True)
     if path is not None:

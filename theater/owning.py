@@ -14,6 +14,7 @@ from theater.store.supervisor import StoreSupervisor
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.event import Event
+    from theater.grants import Grants
     from theater.journal.protocol import Journal
     from theater.stage import Stage
 
@@ -34,6 +35,10 @@ class StoreOwner:
     @property
     def name(self) -> str:
         return self._cell.name
+
+    @property
+    def grants(self) -> Grants | None:
+        return self._cell.options.grants
 
     @property
     def journal(self) -> Journal:

@@ -144,7 +144,7 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
     cls = classes.get(sleeper.class_name) or _imported(sleeper.class_name)
     plan = plan_of(cls)
     plan.restore_state(past.state, stage.recall)
-    options = Options.from_plain(sleeper.options)
+    options = Options.from_plain(stage.recorder.full(sleeper.options))
     cell = directory.wake(stage, plan, id=sleeper.id, name=sleeper.name, options=options)
     cell.events = sleeper.events
     cell.head = sleeper.head

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from theater import letters
-from theater.errors import AskCycleError, DeliveryError, MailboxFullError, NotRunningError
+from theater import letters, limits
+from theater.errors import AskCycleError, MailboxFullError, NotAllowedError, NotRunningError, TheaterError
 from theater.loop import CURRENT, Cancelled, Future
 from theater.mailbox import Envelope, Message, Notice, Overflow
 from theater.turn import ready
@@ -233,6 +233,8 @@ def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
     if not target.is_open:
         text = f"{target.name} has ended" if target.has_ended else f"{target.name} is stopping"
         refuse(turn, target, envelope, NotRunningError(text, message=message(target, envelope)))
+    if asker.options.grants is not None and (why := limits.message_refusal(asker)):
+        refuse(turn, target, envelope, NotAllowedError(why, message=message(target, envelope)))
     return turn
 
 
@@ -267,7 +269,7 @@ def message(target: Cell, envelope: Envelope) -> Message:
     )
 
 
-def refuse(turn: Turn | None, target: Cell, envelope: Envelope, error: DeliveryError) -> NoReturn:
+def refuse(turn: Turn | None, target: Cell, envelope: Envelope, error: TheaterError) -> NoReturn:
     target.theater.returned += 1
     record_refusal(turn, target, envelope, type(error).__name__, str(error))
     raise error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import orders, restarting, signals, supervisor
+from theater import limits, orders, restarting, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.codec import prepare
@@ -80,6 +80,9 @@ def _make(theater: Stage, above: Cell | None, actor: object, name: str | None, o
     if above is not None and above.is_ending:
         raise SetupError(f"{above.name} is stopping and starts no more children")
     plan = plan_of(type(actor))
+    spawner = above or theater.current_cell()
+    limits.check_spawn(spawner, plan.class_name, options)
+    options = limits.narrowed(spawner, options)
     state = plan.copy_state(actor, theater.world)
     id = theater.entropy(16)
     path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")

@@ -178,6 +178,9 @@ class Stage:
     ) -> ActorRef[Any]:
         return await spawning.spawn_child(parent, actor, name, options)
 
+    def find_for(self, cell: Cell, name: str) -> ActorRef[Any]:
+        return directory.find_for(self, cell, name)
+
     def store_of(self, store_id: str) -> StoreSupervisor | None:
         """Who made this store; None if nobody did that has run here."""
         return self.lenders.get(store_id)

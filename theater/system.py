@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack
 
-from theater import closing, directory, resuming, spawning
+from theater import closing, directory, limits, resuming, spawning
 from theater.actor import Actor
 from theater.checkpoint import Note
 from theater.errors import SetupError
@@ -150,7 +150,9 @@ class Theater:
         Raises:
             ActorNotFoundError: none of that name runs here.
         """
-        return directory.find(self._running(), name).ref
+        stage = self._running()
+        limits.check_find(stage.current_cell(), name)
+        return directory.find(stage, name).ref
 
     def chain(self, actor: ActorRef[Any] | str | bytes) -> LiveChain:
         """The live chain of an actor, by ref, name or id (16 bytes).

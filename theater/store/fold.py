@@ -67,11 +67,16 @@ class Holding:
 class Fold:
     """All stores of one actor, as its store events left them."""
 
-    __slots__ = ("default", "stores")
+    __slots__ = ("default", "size", "stores")
 
     def __init__(self) -> None:
         self.stores: dict[str, Holding] = {}  # by store id
         self.default: str | None = None  # the id of `context.store`
+        self.size = 0  # bytes in all stores, each distinct content once
+
+    def holds(self, digest: bytes) -> bool:
+        """Say whether any of the stores holds this content."""
+        return any(digest in holding.sizes for holding in self.stores.values())
 
     def apply(self, kind: str, body: Body) -> None:
         """Take in one event; kinds that change no store, and requests that failed, leave all as it is."""
@@ -79,6 +84,8 @@ class Fold:
             return
         effect = _EFFECTS.get(kind)
         if effect is not None:
+            if "size" in body and not self.holds(body["ref"].digest):
+                self.size += body["size"]
             effect(self.stores[body["store"]], body)
         elif kind == New.kind:
             self.stores[body["store"]] = Holding()
@@ -100,6 +107,10 @@ class Fold:
         try:
             fold.default = plain["default"]
             fold.stores = {store: _held(shot) for store, shot in plain["stores"].items()}
+            kept: dict[bytes, int] = {}
+            for holding in fold.stores.values():
+                kept |= holding.sizes
+            fold.size = sum(kept.values())
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise MalformedError("snapshot of stores", plain) from error
         return fold

@@ -15,7 +15,9 @@ from anyio import CancelScope, to_thread
 
 from theater.content import ContentRef
 from theater.errors import MalformedError
+from theater.grants import Grants
 from theater.journal.protocol import Ingest, Journal
+from theater.store.permission import too_much
 from theater.store.requests import Keeping, copied
 from theater.store.supervisor import StoreSupervisor
 
@@ -27,7 +29,7 @@ _PATH_BYTES = 4_096
 async def take_in(supervisor: StoreSupervisor, request: Keeping, source: AsyncIterable[bytes]) -> ContentRef:
     """Keep all bytes of `source`; the request is decided when the last of them is durable."""
     await supervisor.preview(request)
-    intake = _Intake(supervisor.owner.journal)
+    intake = _Intake(supervisor.owner.journal, supervisor.owner.grants)
     try:
         async for chunk in source:
             await intake.take(copied(chunk))
@@ -45,11 +47,13 @@ async def take_in(supervisor: StoreSupervisor, request: Keeping, source: AsyncIt
 class _Intake:
     """Holds the first block back, for short content needs no file; what is longer goes in as it comes."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, grants: Grants | None) -> None:
         self.published: tuple[bytes, int] | None = None  # digest and size of content over one block
         self._journal = journal
+        self._grants = grants
         self._chunks: list[bytes] = []
         self._held = 0  # bytes in `_chunks`
+        self._taken = 0  # bytes in all
         self._is_long = False
         self._ingest: Ingest | None = None  # for threads only, under the lock
         self._lock = Lock()  # who gives up leaves a thread running: closing waits for it here
@@ -58,6 +62,10 @@ class _Intake:
     async def take(self, chunk: bytes) -> None:
         self._chunks.append(chunk)
         self._held += len(chunk)
+        self._taken += len(chunk)
+        why = None if self._grants is None else too_much(self._grants, self._taken)
+        if why is not None:  # before the rest fills the disk: so much cannot be among what is kept already
+            raise why
         if self._held > BLOCK:
             self._is_long = True
             await to_thread.run_sync(self._write, self._all())

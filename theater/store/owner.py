@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from theater.grants import Grants
 from theater.journal.protocol import Journal
 from theater.loop import Task
 from theater.store.decision import Place
@@ -38,6 +39,11 @@ class Owner(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def grants(self) -> Grants | None:
+        """What the actor may do; None: everything."""
+        ...
 
     @property
     def journal(self) -> Journal: ...

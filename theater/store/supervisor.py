@@ -15,12 +15,19 @@ from anyio import to_thread
 from msgspec import Struct
 
 from theater.content import ContentRef
-from theater.errors import ContentNotFoundError, CorruptContentError, DiskFullError, NotRunningError
+from theater.errors import (
+    ContentNotFoundError,
+    CorruptContentError,
+    DiskFullError,
+    NotAllowedError,
+    NotRunningError,
+)
 from theater.journal.protocol import Journal
 from theater.loop import Future, Loop, Task, pause
 from theater.store.decision import Decision, Place, decide, decide_granted
 from theater.store.fold import Fold
 from theater.store.owner import Owner
+from theater.store.permission import refusal
 from theater.store.requests import Answer, Get, Keeping, New, OfRef, Request
 
 SMALL = 65_536  # bytes that are hashed on the loop (37 µs); a thread hop costs 40 to 130 µs
@@ -59,6 +66,10 @@ class StoreSupervisor:
         if self.fold.default is None:
             self.owner.ask_of_context()
             request = New(self.owner.entropy().hex(), default=True)
+            why = self._refusal(request)
+            if why is not None:
+                self.owner.record(request.kind, Decision(request.body()).refused(why).body)
+                raise why
             self.owner.record(request.kind, request.body())
             self.fold.apply(request.kind, request.body())
         return self.fold.default or ""
@@ -141,7 +152,14 @@ class StoreSupervisor:
             decision = self._decide(request)
         self._settle(request, decision, answer)
 
+    def _refusal(self, request: Request[Any]) -> NotAllowedError | None:
+        grants = self.owner.grants
+        return None if grants is None else refusal(grants, self.fold, request)
+
     def _decide(self, request: Request[Any]) -> Decision:
+        why = self._refusal(request)
+        if why is not None:
+            return Decision(request.body()).refused(why)
         if request.store not in self.fold.stores:
             lender = self.owner.world.store_of(request.store)
             if lender is not None:
