@@ -249,6 +249,8 @@ class Cell(Mailbox):
         self.handled += 1
         if self.turn is not None:
             self.turn.close()
+            if envelope.onward is not None:
+                envelope.onward.settle()
         if changed:
             self.stale = True
         if self.theater.records_messages:

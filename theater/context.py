@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import deferring, effects, limits, orders, sending
+from theater import deferring, effects, limits, orders, sending, stashing
 from theater.deferring import Reply
 from theater.grants import Grants
 from theater.options import Options, SpawnOptions
@@ -182,6 +182,22 @@ class Context:
     def deferred(self) -> tuple[Reply, ...]:
         """The replies that this actor still owes, oldest first."""
         return deferring.deferred(self._cell)
+
+    def stash(self) -> Any:
+        """Set the message at hand aside when its handler returns, until `unstash`; its asker goes on waiting.
+
+        What the handler returns is ignored, and what it changed stays. An asker that gives up withdraws the
+        message. What is set aside outlives a restart; if this handler raises, it fails and is not set aside.
+
+        Raises:
+            MailboxFullError: as many are set aside as the mailbox has places.
+            SetupError: this is a hook or a stream, or the reply was deferred, or the message forwarded.
+        """
+        return stashing.stash(self._cell)
+
+    def unstash(self) -> int:
+        """Put all messages that are set aside in front of those that wait, in their order; says how many."""
+        return stashing.unstash(self._cell)
 
     def log(self, text: str, **fields: Any) -> None:
         """Write a line into this actor's chain, and to the logger `theater.log`."""

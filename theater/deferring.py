@@ -205,7 +205,7 @@ def defer(cell: Cell) -> Reply:
     if isinstance(envelope.onward, Slot):
         return envelope.onward.reply
     if envelope.onward is not None:
-        raise SetupError(f"{envelope.plan.name} was forwarded: whoever has it now answers it")
+        raise SetupError(f"{envelope.plan.name} was {envelope.onward.mark} already")
     assert turn.seq is not None
     slot = Slot(cell, envelope, turn.seq)
     slot.begin()

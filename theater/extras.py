@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from theater.errors import ActorFailedError
     from theater.loop import Future
     from theater.rounds import Place, Round
+    from theater.stashing import Stashed
 
 
 class Extras:
@@ -25,11 +26,13 @@ class Extras:
         "place",
         "round",
         "slots",
+        "stash",
     )
 
     def __init__(self) -> None:
         self.allowance: Allowance | None = None  # of messages, where they are limited per second
         self.slots: dict[Slot, None] | None = None  # answers that the actor owes, oldest first
+        self.stash: list[Stashed] = []  # messages set aside, oldest first
         self.below: tuple[float, ...] = ()  # moments of restarts of its children, oldest first
         self.escalation: ActorFailedError | None = None  # with which its supervisor fails when it has ended
         self.hurry: Future[None] | None = None  # ends a wait before a restart

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import deferring, letters, limits, settling, signals, supervisor
+from theater import deferring, letters, limits, settling, signals, stashing, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, is_at_work, until_done
@@ -224,6 +224,7 @@ def _interrupt(cell: Cell) -> None:
 
 def _return_letters(cell: Cell) -> None:
     """What lies in the mailbox will not be handled: say so to the record and to the askers."""
+    stashing.unstash(cell)
     for envelope in cell.queue or ():
         error = NotRunningError(f"{cell.name} has ended", message=message(cell, envelope))
         letters.die(cell, envelope, error)

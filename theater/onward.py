@@ -19,6 +19,9 @@ class Onward(ABC):
     def place(self) -> None:  # noqa: B027  # most have no second message
         """A second message, sent for the first one, has its place."""
 
+    def settle(self) -> None:  # noqa: B027  # most are where they belong
+        """The handler has returned."""
+
     def take_back(self) -> None:  # noqa: B027  # most cannot be taken back
         """The handler raised: what is not answered yet is answered by that."""
 

@@ -168,13 +168,13 @@ def _imported(class_name: str) -> type[Actor]:
 
 def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]]]:
     """After a crash: what actors sent to those who wake and was never received, in the order of sending."""
-    pasts = [
-        fold(_events(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
+    pasts = {
+        actor: fold(_events(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
         for actor, (events, head) in stage.journal.tips().items()
-    ]
-    received = set().union(*(past.received for past in pasts)) if pasts else set()
+    }
+    received = set().union(*(past.received for past in pasts.values())) if pasts else set()
     letters: dict[bytes, list[dict[str, Any]]] = {}
-    for past in pasts:
+    for past in pasts.values():
         for to, letter in past.sent.values():
             if (
                 to in awake
@@ -183,6 +183,19 @@ def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]
             ):
                 letters.setdefault(to, []).append(letter)
     return letters
+
+
+def _stashed(stage: Stage, past: Past) -> list[dict[str, Any]]:
+    """After a crash: what the actor had set aside, without what actors that sent it have withdrawn since."""
+    if stage.was_closed:
+        return []  # it lay in the mailbox at the close
+    letters = [*past.stashed.values()]
+    tips = stage.journal.tips()
+    sent = {
+        sender: fold(_events(stage, Sleeper(sender, "", "", ROOT, {}, *tips[sender]))).sent
+        for sender in {letter["from"][0] for letter in letters if letter["from"] is not None}
+    }
+    return [one for one in letters if one["from"] is None or one["from"][1] in sent[one["from"][0]]]
 
 
 def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]]) -> _Waking:
@@ -196,7 +209,8 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     assert past.state is not None
     sent = {tuple(letter["from"][:2]) for letter in letters}
     kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in sent]
-    envelopes = [_envelope(cell, letter) for letter in (*kept, *letters) if not _is_left(cell, letter)]
+    found = (*_stashed(cell.theater, past), *kept, *letters)
+    envelopes = [_envelope(cell, letter) for letter in found if not _is_left(cell, letter)]
     timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
     try:
         restarting.load(cell, past.state)

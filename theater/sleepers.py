@@ -42,6 +42,7 @@ class Past:
     state: dict[str, Any] | None = None  # None where the record does not hold it
     initial: dict[str, Any] | None = None  # as it was spawned
     letters: list[Letter] = field(default_factory=list)  # that lay in the mailbox at the last clean close
+    stashed: dict[int, Letter] = field(default_factory=dict)  # set aside, by the seq of `message/received`
     timers: dict[int, Event] = field(default_factory=dict)  # pending, by the seq of `timer/set`
     fired: dict[int, int] = field(default_factory=dict)  # when each last fired, nanoseconds since 1970
     open: Event | None = None  # a message received and not yet handled
@@ -100,6 +101,7 @@ def _spawned(past: Past, event: Event) -> None:
 def _snapshot(past: Past, event: Event) -> None:
     _state(past, event)
     past.letters = list(event.body.get("mailbox", ()))
+    past.stashed.clear()  # they are among them
 
 
 def _received(past: Past, event: Event) -> None:
@@ -108,6 +110,8 @@ def _received(past: Past, event: Event) -> None:
 
 
 def _handled(past: Past, event: Event) -> None:
+    if past.open is not None and event.body.get("stashed"):
+        past.stashed[past.open.seq] = dict(past.open.body)
     past.open = None
     _state(past, event)
     _from(past, event)
@@ -118,9 +122,18 @@ def _from(past: Past, event: Event) -> None:
     if sender is not None:
         past.received.add((sender[0], sender[1]))
     for letter in past.letters:
-        if all(letter[key] == event.body.get(key) for key in ("from", "handler", "args")):
+        if _is_of(letter, event):
             past.letters.remove(letter)
             return
+    for seq, letter in past.stashed.items():
+        if _is_of(letter, event):
+            del past.stashed[seq]
+            return
+
+
+def _is_of(letter: Letter, event: Event) -> bool:
+    """Whether the event tells of this message, or of one that nobody could tell from it."""
+    return all(letter.get(key) == event.body.get(key) for key in ("from", "handler", "args", "kwargs"))
 
 
 def _sent(past: Past, event: Event) -> None:
@@ -131,6 +144,7 @@ def _sent(past: Past, event: Event) -> None:
 
 def _withdrawn(past: Past, event: Event) -> None:
     past.sent.pop(event.body["message"], None)
+    past.stashed.pop(event.body["message"], None)
 
 
 def _timer_set(past: Past, event: Event) -> None:

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from theater import directory, signals, spawning
+from theater import directory, signals, spawning, stashing
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NameTakenError, NotRunningError, SetupError
 from theater.journal import DiskJournal, MemoryJournal
@@ -246,6 +246,7 @@ class Stage:
     def dismiss(self, why: Callable[[Cell, Envelope], BaseException]) -> None:
         """Nobody waits any longer: for an answer, for room, for an actor's end, or for quiet."""
         for cell in tuple(self.cells.values()):
+            stashing.unstash(cell)
             at_hand = [cell.current] if cell.current is not None else []
             replies = [(envelope.reply, envelope) for envelope in (*at_hand, *(cell.queue or ()))]
             owed = () if cell.extras is None else tuple(cell.extras.slots or ())

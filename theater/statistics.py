@@ -53,7 +53,7 @@ def count(stage: Stage) -> Statistics:
         sent=stage.sent,
         waiting=sum(_waiting(cell) for cell in cells),
         queued=sum(cell.queued for cell in cells),
-        stashed=0,
+        stashed=sum(len(cell.extras.stash) for cell in cells if cell.extras is not None),
         at_hand=sum(_at_hand(cell) for cell in cells),
         handled=stage.handled + sum(cell.handled for cell in cells),
         failed=stage.failed,

@@ -131,6 +131,7 @@ _ENDS = {
     "abandoned": "given up",
     "cancelled": "cancelled",
     "deferred": "to be answered later",
+    "stashed": "set aside",
     "forwarded": "forwarded",
 }
 
