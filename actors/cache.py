@@ -233,9 +233,8 @@ class _Carrier(Actor):
         try:
             with anyio.fail_after(patience):
                 value = await source.ask("load", key)
+            await cache.tell("loaded", key, number, value)
         except TimeoutError:
             await cache.tell("failed", key, number, f"it took longer than {patience:g} s")
         except Exception as error:  # noqa: BLE001  # whatever it is, it is for those who wait
             await cache.tell("failed", key, number, str(error))
-        else:
-            await cache.tell("loaded", key, number, value)

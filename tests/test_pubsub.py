@@ -7,7 +7,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from actors import PubSub
+from actors import PubSub, TopicError
+from actors.pubsub import fits
 from theater import Actor, Theater, handler
 
 
@@ -129,8 +130,107 @@ async def test_who_ended_just_before_is_not_told_and_dropped(theater: Theater) -
     assert await topics.ask(PubSub.subscribers, "news") == []
 
 
+@pytest.mark.parametrize(
+    ("topic", "wanted", "expected"),
+    [
+        ("a/b", "a/b", True),
+        ("a/b", "a/c", False),
+        ("a/b", "a", False),
+        ("a", "a/b", False),
+        ("a/b", "a/+", True),
+        ("a/b", "+/b", True),
+        ("a/b", "+", False),
+        ("a", "a/+", False),
+        ("a/", "a/+", True),
+        ("a/b/c", "a/+/c", True),
+        ("a/b/c", "a/#", True),
+        ("a/b/c", "#", True),
+        ("a", "a/#", True),
+        ("ab", "a/#", False),
+        ("a/b/c", "+/b/#", True),
+        ("a/b", "+/b/#", True),
+        ("a", "+/b/#", False),
+    ],
+)
+def test_a_topic_fits_what_is_wanted_level_by_level(topic: str, wanted: str, expected: bool) -> None:  # noqa: FBT001  # a case
+    assert fits(topic, wanted) is expected
+
+
+async def test_an_open_topic_is_told_of_all_that_fit_it_and_each_message_once(theater: Theater) -> None:
+    topics, reader = await theater.spawn(PubSub()), await theater.spawn(Reader())
+    for wanted in ("home/+/light", "home/#", "home/hall/light"):
+        await topics.ask(PubSub.subscribe, wanted, reader)
+
+    told = [
+        await topics.ask(PubSub.publish, topic, 1)
+        for topic in ("home/hall/light", "home", "garden/light", "home/hall/heat")
+    ]
+
+    assert told == [1, 1, 0, 1]
+    assert await reader.ask(Reader.all) == [["home/hall/light", 1], ["home", 1], ["home/hall/heat", 1]]
+    assert await topics.ask(PubSub.subscribers, "home/hall/light") == [reader]
+
+
+async def test_each_handler_of_a_subscriber_is_told(theater: Theater) -> None:
+    topics, reader = await theater.spawn(PubSub()), await theater.spawn(Reader())
+    await topics.ask(PubSub.subscribe, "#", reader)
+    await topics.ask(PubSub.subscribe_with, "n", reader, "count")
+
+    assert await topics.ask(PubSub.publish, "n", 1) == 2
+
+
+async def test_an_open_subscription_ends_as_it_was_written(theater: Theater) -> None:
+    topics, reader = await theater.spawn(PubSub()), await theater.spawn(Reader())
+    for wanted in ("a/+", "a/#"):
+        await topics.ask(PubSub.subscribe, wanted, reader)
+
+    await topics.ask(PubSub.unsubscribe, "a/b", reader)
+    await topics.ask(PubSub.unsubscribe, "a/#", reader)
+    assert await topics.ask(PubSub.publish, "a", 1) == 0
+    assert await topics.ask(PubSub.publish, "a/b", 1) == 1
+
+    await reader.kill()
+    await theater.settled()
+    assert await topics.ask(PubSub.subscribers, "a/b") == []
+
+
+@pytest.mark.parametrize("bad", ["", "a/#/b", "a#", "a/b+", "#/#"])
+async def test_what_is_no_topic_is_refused_and_nothing_is_changed(theater: Theater, bad: str) -> None:
+    topics, reader = await theater.spawn(PubSub()), await theater.spawn(Reader())
+
+    with pytest.raises(TopicError):
+        await topics.ask(PubSub.subscribe, bad, reader)
+    with pytest.raises(TopicError):
+        await topics.ask(PubSub.publish, bad, 1)
+
+    assert theater.statistics().failures == 0
+
+
+@pytest.mark.parametrize("open_topic", ["+", "a/+", "#"])
+async def test_a_message_has_one_topic(theater: Theater, open_topic: str) -> None:
+    with pytest.raises(TopicError, match="leaves a level open"):
+        await (await theater.spawn(PubSub())).ask(PubSub.publish, open_topic, 1)
+
+
+async def test_subscriptions_outlive_a_failure(theater: Theater) -> None:
+    class Clumsy(PubSub):
+        @handler
+        async def trip(self) -> None:
+            raise RuntimeError("over the wire")
+
+    topics, reader = await theater.spawn(Clumsy()), await theater.spawn(Reader())
+    for wanted in ("news", "+"):
+        await topics.ask(PubSub.subscribe, wanted, reader)
+
+    await topics.tell(Clumsy.trip)
+
+    assert await topics.ask(PubSub.publish, "news", 1) == 1
+    assert await topics.ask(PubSub.publish, "old", 1) == 1
+    assert theater.statistics().restarts == 1
+
+
 @pytest.mark.real_clock
-async def test_subscriptions_outlive_their_theater(tmp_path: Path) -> None:
+async def test_subscriptions_outlive_their_their_theater(tmp_path: Path) -> None:
     async with Theater(tmp_path / "folder") as theater:
         topics = await theater.spawn(PubSub(), name="topics")
         stays, goes = await theater.spawn(Reader(), name="stays"), await theater.spawn(Reader(), name="goes")

@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from actors import WorkerPool
+from actors import WorkerPool, with_worker
 from theater import Actor, ActorFailedError, ActorRef, NotRunningError, Theater, handler
 
 
@@ -125,6 +125,92 @@ async def test_a_pool_that_failed_has_as_many_new_workers(theater: Theater) -> N
     assert len(set(after)) == 2
     assert not set(before) & set(after)
     assert theater.statistics().actors == 3
+
+
+async def test_a_key_always_goes_to_the_same_worker_and_keys_go_to_all(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=3))
+
+    homes = {key: await pool.ask(Workers.worker_for, str(key)) for key in range(30)}
+
+    assert {key: await pool.ask(Workers.worker_for, str(key)) for key in range(30)} == homes
+    assert len(set(homes.values())) == 3
+
+
+async def test_when_a_worker_is_replaced_only_its_own_keys_move(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=3))
+    before = {key: await pool.ask(Workers.worker_for, str(key)) for key in range(30)}
+
+    await before[0].kill()
+
+    after = {key: await pool.ask(Workers.worker_for, str(key)) for key in range(30)}
+    assert {key for key in before if before[key] != after[key]} == {
+        key for key in before if before[key] == before[0]
+    }
+
+
+async def test_the_one_with_the_fewest_at_work_is_next(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=3))
+    leases = [await pool.ask(Workers.take) for _ in range(3)]
+    assert len({lease.worker for lease in leases}) == 3
+
+    await pool.ask(Workers.give_back, leases[1].number)
+    await pool.ask(Workers.give_back, leases[1].number)
+
+    assert (await pool.ask(Workers.take)).worker == leases[1].worker
+
+
+async def test_a_worker_that_is_busy_is_passed_by(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=2))
+    done: list[int] = []
+
+    async def work() -> None:
+        done.append(await with_worker(pool, lambda worker: worker.ask(Worker.work)))
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(with_worker, pool, lambda worker: worker.ask(Worker.sleep))
+        await anyio.sleep(1)
+        for _ in range(5):
+            await work()
+        group.cancel_scope.cancel()
+
+    assert done == [1, 2, 3, 4, 5]
+
+
+async def test_a_worker_is_given_back_also_after_an_error_and_a_cancellation(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=2))
+
+    with pytest.raises(ActorFailedError):
+        await with_worker(pool, lambda worker: worker.ask(Worker.crash))
+    with anyio.move_on_after(1):
+        await with_worker(pool, lambda worker: worker.ask(Worker.sleep))
+    await theater.settled()
+
+    states = [event.body["state"] for event in theater.chain(pool) if "state" in event.body]
+    assert states[-1]["leases"] == {}
+
+
+async def test_a_worker_that_nobody_gives_back_is_free_after_a_while(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=2, patience=60))
+    lost = await pool.ask(Workers.take)
+    for _ in range(3):
+        other = await pool.ask(Workers.take)
+        assert other.worker != lost.worker
+        await pool.ask(Workers.give_back, other.number)
+
+    await anyio.sleep(60)
+
+    assert {(await pool.ask(Workers.take)).worker for _ in range(2)} >= {lost.worker}
+
+
+async def test_leases_of_a_worker_that_ended_are_over(theater: Theater) -> None:
+    pool = await theater.spawn(Workers(size=2))
+    lost = await pool.ask(Workers.take)
+    kept = await pool.ask(Workers.take)
+
+    await lost.worker.kill()
+
+    new = await pool.ask(Workers.take)
+    assert new.worker not in (lost.worker, kept.worker)
 
 
 @pytest.mark.real_clock
