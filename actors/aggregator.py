@@ -53,6 +53,7 @@ time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, TypeVar
@@ -115,9 +116,9 @@ class Aggregator(Actor, Generic[T]):
     async def survey(
         self,
         key: str,
-        of: list[ActorRef[Any]],
+        of: Sequence[ActorRef[Any]],
         handler: str,
-        args: list[object] | None = None,
+        args: Sequence[object] = (),
         *,
         enough: int | None = None,
         within: float = 60.0,
@@ -132,7 +133,7 @@ class Aggregator(Actor, Generic[T]):
             self.askers += 1
             child = await self.context.spawn(_Asker(), name=f"asker-{self.askers}", restart=TEMPORARY)
             batch.asked[child.id] = ref
-            await child.tell(_Asker.put, ref, handler, args or [], key, self.context.ref)
+            await child.tell(_Asker.put, ref, handler, args, key, self.context.ref)
         await self._look(key, batch)
 
     @handler
@@ -232,7 +233,7 @@ class _Asker(Actor):
 
     @handler
     async def put(
-        self, to: ActorRef[Any], handler: str, args: list[object], key: str, aggregator: ActorRef[Any]
+        self, to: ActorRef[Any], handler: str, args: Sequence[object], key: str, aggregator: ActorRef[Any]
     ) -> None:
         try:
             item = await to.ask(handler, *args)

@@ -52,7 +52,7 @@ message, not by one for each. Whoever is told has to run: an entry whose actor h
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -174,7 +174,7 @@ class Entry:
     due: datetime
     to: ActorRef[Any]
     handler: str
-    args: list[object]
+    args: Sequence[object]
 
 
 class Scheduler(Actor):
@@ -185,7 +185,7 @@ class Scheduler(Actor):
 
     @handler(raises=(CronError,))
     async def add(
-        self, name: str, line: str, to: ActorRef[Any], handler: str, args: list[object] | None = None
+        self, name: str, line: str, to: ActorRef[Any], handler: str, args: Sequence[object] = ()
     ) -> datetime:
         """Tell `to` by `handler(*args)` whenever `line` says so; returns when that is next.
 
@@ -195,7 +195,7 @@ class Scheduler(Actor):
             CronError: not a line of cron, or one that never comes; nothing was changed.
         """
         due = Cron.parse(line).after(self.context.now())
-        self.entries[name] = Entry(line, due, to, handler, args or [])
+        self.entries[name] = Entry(line, due, to, handler, args)
         self._wake_by(due)
         return due
 

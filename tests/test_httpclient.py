@@ -17,7 +17,7 @@ from anyio.streams.memory import MemoryObjectReceiveStream
 from actors.httpclient import Answer, HttpClient, HttpError
 from theater import ActorFailedError, ActorRef, History, Theater, handler
 
-PAGES = {
+PAGES: dict[str, dict[str, Any]] = {
     "/gone": {"status_code": 410, "text": "not any more"},
     "/large": {"content": bytes(2000)},
     "/latin": {"content": b"caf\xe9", "headers": {"content-type": "text/plain; charset=latin-1"}},
