@@ -1,6 +1,7 @@
 """What the docs show runs, and what they point at is there.
 
-A block whose fence says `python run` is a whole program: it is run as one, in an empty folder.
+A block whose fence says `python run` is a whole program: it is run as one, in an empty folder. If the page
+goes on with `It prints` and a block of text, it prints that.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 BLOCK = re.compile(r"^```python run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+PRINTS = re.compile(r"\s*(?:It|Both) prints?\s+```text\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FENCED = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 PATH = re.compile(r"`((?:theater|actors|examples|tests|benchmarks|docs|\.ci)/[\w./-]*)`")
 LINK = re.compile(r"\]\(([^)\s#]+)[^)]*\)")
@@ -28,15 +30,26 @@ def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+def programs(page: Path) -> list[tuple[str, str | None]]:
+    """Each program of a page, and what the page says that it prints."""
+    text = page.read_text()
+    return [
+        (block[1], promised[1] if (promised := PRINTS.match(text, block.end())) else None)
+        for block in BLOCK.finditer(text)
+    ]
+
+
 PROGRAMS = [
-    pytest.param(block, id=f"{name(page)}:{number}")
+    pytest.param(*program, id=f"{name(page)}:{number}")
     for page in PAGES
-    for number, block in enumerate(BLOCK.findall(page.read_text()), start=1)
+    for number, program in enumerate(programs(page), start=1)
 ]
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_a_program_in_the_docs_runs(program: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("program", "promised"), PROGRAMS)
+def test_a_program_in_the_docs_runs_and_prints_what_the_page_says(
+    program: str, promised: str | None, tmp_path: Path
+) -> None:
     script = tmp_path / "program.py"
     script.write_text(program)
 
@@ -50,6 +63,7 @@ def test_a_program_in_the_docs_runs(program: str, tmp_path: Path) -> None:
     )
 
     assert done.returncode == 0, done.stderr
+    assert promised is None or done.stdout == promised
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
