@@ -370,3 +370,25 @@ def test_effect_leaves_the_function_as_it_is() -> None:
 def test_only_exception_classes_can_be_declared(raises: Any) -> None:
     with pytest.raises(SetupError, match="exception classes"):
         effect(raises=raises)
+
+
+@pytest.mark.real_clock
+@pytest.mark.parametrize("error", [GeneratorExit, StopIteration])
+async def test_an_effect_in_a_thread_that_raises_what_would_close_a_coroutine_has_failed(
+    theater: Theater, error: type[BaseException]
+) -> None:
+    def raise_it() -> None:
+        raise error("odd")
+
+    class Odd(Actor):
+        @handler
+        async def run(self) -> str:
+            with pytest.raises(EffectFailedError, match="odd"):
+                await self.context.effect(raise_it)
+            return "lives"
+
+    odd = await theater.spawn(Odd())
+
+    assert await odd.ask(Odd.run) == "lives"
+    ended = [event for event in theater.chain(odd) if event.kind == "effect/ended"]
+    assert [event.body["error"]["class"] for event in ended] == [error.__name__]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
@@ -566,3 +567,75 @@ async def test_a_supervisor_that_is_stopping_starts_no_children(theater: Theater
     await late.stop()
 
     assert STEPS[-1] == "normal: late is stopping and starts no more children"
+
+
+class Leaving(Actor):
+    """Raises what closes coroutines, here and where it waits."""
+
+    stops_badly: bool = False
+
+    @handler
+    async def leave(self) -> None:
+        raise GeneratorExit("by itself")
+
+    @handler
+    async def wait_for_it(self) -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.set_exception(GeneratorExit("from a future"))
+        await future
+
+    @handler
+    async def stop_badly(self) -> None:
+        self.stops_badly = True
+
+    async def on_start(self) -> None:
+        STEPS.append("on_start")
+
+    async def on_stop(self, reason: Reason) -> None:
+        STEPS.append(f"on_stop {reason.value}")
+        if self.stops_badly:
+            raise GeneratorExit("at the end")
+
+
+@pytest.mark.parametrize("how", ["leave", "wait_for_it"])
+async def test_a_generator_exit_is_a_failure_like_others(theater: Theater, how: str) -> None:
+    leaving = await theater.spawn(Leaving(), limit=RestartLimit(restarts=2))
+
+    for _ in range(2):
+        with pytest.raises(ActorFailedError, match="GeneratorExit"):
+            await leaving.ask(how)
+    await leaving.ask(Leaving.stop_badly)
+    assert STEPS == ["on_start"] * 3
+    await leaving.stop()
+
+    assert STEPS[3:] == ["on_stop normal"]
+    assert theater.chain(leaving)[-1].body == {"reason": "normal"}
+    assert theater.statistics().active == 0
+
+
+async def test_a_generator_exit_past_the_limit_ends_the_actor(theater: Theater) -> None:
+    leaving = await theater.spawn(Leaving(), limit=RestartLimit(restarts=0))
+
+    with pytest.raises(ActorFailedError):
+        await leaving.ask(Leaving.wait_for_it)
+    await theater.settled()
+
+    assert theater.chain(leaving)[-1].body == {"reason": "failed"}
+
+
+async def test_an_actor_that_is_killed_while_it_leaves_is_killed(theater: Theater) -> None:
+    class Clinging(Actor):
+        @handler
+        async def work(self) -> None:
+            try:
+                await anyio.sleep(3600)
+            finally:
+                raise GeneratorExit
+
+    clinging = await theater.spawn(Clinging())
+    await clinging.tell(Clinging.work)
+    await anyio.sleep(1)
+
+    await clinging.kill()
+
+    assert theater.chain(clinging)[-1].body == {"reason": "killed"}

@@ -82,7 +82,12 @@ class Actor:
         """After a child has failed, whatever is done about it."""
 
     async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:
-        """After a child has ended."""
+        """After a child has ended, however it did."""
+
+    async def on_child_stopped_by(
+        self, child: ActorRef[Any], reason: Reason, by: ActorRef[Any] | None
+    ) -> None:
+        """Before `on_child_stopped`, if an actor, or the program outside (None), stopped or killed it."""
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={it!r}" for name, it in vars(self).items() if not name.startswith("_"))

@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import deferring, effects, limits, orders, sending, stashing
+from theater import deferring, effects, limits, links, orders, sending, stashing
 from theater.deferring import Reply
 from theater.grants import Grants
 from theater.options import Options, SpawnOptions
@@ -17,7 +17,7 @@ from theater.ref import ActorRef
 from theater.restart import Reason
 from theater.store import Store, Stores
 from theater.timers import Timer, checked_delay
-from theater.watching import Watch
+from theater.watching import Watch, unwatch
 
 if TYPE_CHECKING:
     from theater.actor import Actor
@@ -116,6 +116,29 @@ class Context:
         limits.check_reach(cell, "watch", "@watch", ref._cell)
         cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
         Watch(cell, name).begin(ref._cell)
+
+    def unwatch(self, ref: ActorRef[Any]) -> None:
+        """Take back all watches on that actor; news that lies in the mailbox already is still handled."""
+        cell = self._cell
+        cell.asked()
+        cell.note("message/sent", {"to": ref.id, "ask": False, "args": [], "handler": "@unwatch"})
+        unwatch(cell, ref._cell)
+
+    def link(self, ref: ActorRef[Any]) -> None:
+        """End with that actor, and let it end with this one; a restart is no end.
+
+        When one of the two fails for good or is killed, the other is killed; a declared supervisor may start
+        that one again. When one ends in any other way, the other is stopped.
+
+        Raises:
+            SetupError: it is this actor itself.
+            NotRunningError: it is asleep in the record.
+        """
+        links.link(self._cell, ref._cell)
+
+    def unlink(self, ref: ActorRef[Any]) -> None:
+        """Undo a link, whichever of the two asked for it."""
+        links.unlink(self._cell, ref._cell)
 
     def after(
         self,

@@ -123,7 +123,8 @@ async def _outcome(cell: Cell, plan: HandlerPlan, seq: int, call: Callable[[], A
     world = cell.theater.world
     try:
         answer = await _call(call)
-    except Exception as error:
+    except Exception as raised:  # noqa: BLE001  # whatever it raised is its outcome
+        error = raised.error if isinstance(raised, _OddError) else raised
         declared = isinstance(error, plan.raises)
         told = (
             plan.pack_error(error, world)
@@ -149,5 +150,23 @@ async def _call(call: Callable[[], Any]) -> Any:
         function = function.func
     if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
         return await call()
-    answer = await anyio.to_thread.run_sync(call)
+    answer, odd = await anyio.to_thread.run_sync(_call_here, call)
+    if odd is not None:
+        raise _OddError(odd)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+class _OddError(Exception):
+    """Carries what would close the coroutine of whoever waits for a thread."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _call_here(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
+    """The answer, or an exception that must not leave the thread as it is."""
+    try:
+        return call(), None
+    except (GeneratorExit, StopIteration) as error:
+        return None, error

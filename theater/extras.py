@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from theater.allowance import Allowance
+    from theater.cell import Cell
     from theater.deferring import Slot
     from theater.errors import ActorFailedError
     from theater.loop import Future
+    from theater.mailbox import Envelope
+    from theater.ref import ActorRef
     from theater.rounds import Place, Round
     from theater.stashing import Stashed
 
@@ -18,25 +21,33 @@ class Extras:
 
     __slots__ = (
         "allowance",
+        "asked_by",
         "below",
         "escalation",
+        "held",
         "hurry",
         "interrupted",
         "is_stopping_children",
+        "links",
         "place",
         "round",
         "slots",
         "stash",
+        "thrown",
     )
 
     def __init__(self) -> None:
         self.allowance: Allowance | None = None  # of messages, where they are limited per second
         self.slots: dict[Slot, None] | None = None  # answers that the actor owes, oldest first
         self.stash: list[Stashed] = []  # messages set aside, oldest first
+        self.asked_by: tuple[ActorRef[Any] | None] | None = None  # who stopped or killed it from outside
+        self.links: dict[bytes, None] | None = None  # ids of actors without which it does not go on
+        self.held: list[Cell] = []  # sleepers that it watches
         self.below: tuple[float, ...] = ()  # moments of restarts of its children, oldest first
         self.escalation: ActorFailedError | None = None  # with which its supervisor fails when it has ended
         self.hurry: Future[None] | None = None  # ends a wait before a restart
         self.interrupted: str | None = None  # why the message at hand is being cut off
         self.is_stopping_children = False
+        self.thrown: tuple[Envelope, GeneratorExit] | None = None  # what closed the task, and when
         self.place: Place | None = None  # in a restart of several
         self.round: Round | None = None  # a restart of several of its children

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from theater import deferring, letters, limits, settling, signals, stashing, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
-from theater.loop import Cancelled, is_at_work, until_done
+from theater.loop import Cancelled, is_at_work, start, until_done
 from theater.restart import Reason
 from theater.restarting import PROGRAM_ENDS, go_on, obey, report, uncancel
 from theater.sending import message
@@ -30,6 +30,10 @@ async def live(cell: Cell) -> None:
             await end(cell, Reason.KILLED)
     except JournalFailedError as error:
         cell.theater.crash(error)
+    except GeneratorExit:
+        if not _was_thrown(cell):
+            raise
+        _go_on_in_another_task(cell)
     except Exception as error:  # a fault of the runtime itself: nobody may wait for ever because of it
         cell.theater.crash(error)
         raise
@@ -38,7 +42,7 @@ async def live(cell: Cell) -> None:
             cell.theater.active -= 1
         if not cell.theater.active:
             cell.theater.grew_quiet()
-        if cell.started is not None and not cell.started.done():
+        if cell.started is not None and not cell.started.done() and not _was_thrown(cell):
             cell.started.set_exception(_why_not_started(cell))
 
 
@@ -46,10 +50,31 @@ async def _lives(cell: Cell) -> None:
     if cell.killed or cell.theater.is_cutting:
         raise Cancelled
     cell.state = "running" if cell.is_open else "stopping"
-    await cell.drain()
+    stops = True
+    if cell.extras is not None and cell.extras.thrown is not None:
+        (envelope, error), cell.extras.thrown = cell.extras.thrown, None
+        stops = envelope.plan.name != "on_stop"
+        await fail(cell, envelope, error)
+    if not cell.is_ending:
+        await cell.drain()
     if cell.killed:
         raise Cancelled
-    await end(cell, cell.reason)
+    await end(cell, cell.reason, stops=stops)
+
+
+def _was_thrown(cell: Cell) -> bool:
+    return cell.extras is not None and cell.extras.thrown is not None
+
+
+def _go_on_in_another_task(cell: Cell) -> None:
+    """A `GeneratorExit` out of what a handler waited for has closed every coroutine of this task.
+
+    None of them can wait any more ("coroutine ignored GeneratorExit"): another task deals with the failure.
+    """
+    assert cell.task is not None
+    cell.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # all is said
+    cell.theater.active += 1
+    cell.task = start(cell.loop, cell.run(), current=cell)
 
 
 def _why_not_started(cell: Cell) -> BaseException:
@@ -85,6 +110,9 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
         or (isinstance(error, GeneratorExit) and not is_at_work(cell.task, cell.loop))  # closed from outside
         or (isinstance(error, JournalFailedError) and cell.theater.journal.failed)
     ):
+        raise error
+    if isinstance(error, GeneratorExit):
+        cell.more().thrown = envelope, error
         raise error
     if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
         raise error if isinstance(error, Cancelled) else Cancelled
@@ -124,6 +152,8 @@ def _was_interrupted(cell: Cell, envelope: Envelope) -> None:
     told = {"class": "Cancelled", "text": f"{text} while it handled {envelope.plan.name}"}
     settling.conclude(cell, envelope, {"error": told, "failed": True})
     settling.give_error(cell, envelope, ActorFailedError(told["text"]))
+    assert cell.keeper is not None
+    cell.keeper.restore_into(cell.actor)
 
 
 async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
@@ -157,6 +187,7 @@ async def kill_and_wait(cell: Cell, asker: Cell | None) -> None:
 async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) -> None:
     cell.theater.check_open()
     if asker is None:
+        _note_asker(cell, None)
         act()
         await _until_ended(cell)
         if cell.theater.journal.durable:
@@ -171,10 +202,19 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
         asker.note("message/refused", body | {"error": {"class": "AskCycleError", "text": str(error)}})
         raise error
     seq = asker.note("message/sent", body)
+    _note_asker(cell, asker)
     act()
     with Waiting(asker, cell, signals.when_ended(cell)):
         await _until_ended(cell)
     asker.note("message/answered", {"answer": None, "from": None, "message": seq})
+
+
+def _note_asker(cell: Cell, asker: Cell | None) -> None:
+    """Keep who ends an actor, for a supervisor that wants to know."""
+    above = cell.supervisor
+    if above is not None and "on_child_stopped_by" in above.plan.hooks and not cell.stopping:
+        kept = cell.more()
+        kept.asked_by = kept.asked_by or (None if asker is None else asker.ref,)
 
 
 async def _until_ended(cell: Cell) -> None:
@@ -183,14 +223,16 @@ async def _until_ended(cell: Cell) -> None:
         cell.theater.check_open()  # the theater ended first
 
 
-async def end(cell: Cell, reason: Reason) -> None:
+async def end(cell: Cell, reason: Reason, *, stops: bool = True) -> None:
     """End this actor and all that it supervises; the order is children, on_stop, letters, record, news."""
     cell.is_ending = True
     cell.reason = reason
     signals.close(cell)
+    if cell.extras is not None:
+        cell.extras.interrupted = None
     try:
         await supervisor.stop_children(cell)
-        if reason is not Reason.KILLED:
+        if stops and reason is not Reason.KILLED:
             await _run_on_stop(cell, reason)
     except Cancelled:
         if cell.theater.is_cutting or not cell.killed:

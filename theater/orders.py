@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from theater import signals
@@ -15,17 +16,21 @@ if TYPE_CHECKING:
     from theater.cell import Cell
 
 
-async def _start_declared(actor: Actor) -> None:
-    """Start those children that the class declares and that are not there, first to last."""
+async def _start_declared(actor: Actor, names: Collection[str]) -> None:
+    """Start those children that the class declares and that are to be started, first to last."""
     cell = actor._cell
     assert cell is not None
     assert cell.plan.supervision is not None
     theater = cell.theater
     cell.asked()
-    for spec in cell.plan.supervision.children:
-        path = f"{cell.name}/{spec.name}"
-        if path not in theater.names and path not in theater.asleep:
+    declared = [f"{cell.name}/{spec.name}" for spec in cell.plan.supervision.children]
+    for path, spec in zip(declared, cell.plan.supervision.children, strict=True):
+        if spec.name in names and path not in theater.names and path not in theater.asleep:
             await theater.spawn_child(cell, spec.actor, spec.name, spec.options)
+    place = {path: number for number, path in enumerate(declared)}
+    cell.children = dict.fromkeys(
+        sorted(cell.children or (), key=lambda child: place.get(child.name, len(place)))
+    )
 
 
 async def _fail_with(_actor: Actor, _child: object, failure: ActorFailedError) -> None:
@@ -36,9 +41,11 @@ async def _order(_actor: Actor) -> None:
     """Orders are carried out by the actor's task, not by a call."""
 
 
-CHILDREN = plan_hook("@children", _start_declared, "@children")
+_CHILDREN = plan_hook("@children", _start_declared, "@children")
 ESCALATE = plan_hook("@escalate", _fail_with, "@escalate")
-_ORDERS = {name: plan_hook(name, _order, name) for name in ("@started", "@halt", "@exit", "@killed")}
+_ORDERS = {
+    name: plan_hook(name, _order, name) for name in ("@started", "@halt", "@exit", "@killed", "@again")
+}
 OF_ONE_LIFE = frozenset({"@children", "on_start", "@escalate", *_ORDERS})
 """What stands in the control lane for one life of the actor, and means nothing to the next."""
 
@@ -52,11 +59,16 @@ def order(cell: Cell, name: str) -> None:
 
 def first_steps(cell: Cell, *, is_awaited: bool) -> list[Envelope]:
     """What a life begins with: the declared children, `on_start`, and word that it has begun."""
-    declared = cell.plan.supervision is not None and cell.plan.supervision.children
-    children = [Envelope(CHILDREN, (), {}, ([], {}))] if declared else []
+    said = cell.plan.supervision
+    children = [start_children([spec.name for spec in said.children])] if said and said.children else []
     hook = signals.hook_envelope(cell, "on_start")
     steps = [*children, *([] if hook is None else [hook])]
     return [*steps, Envelope(_ORDERS["@started"], (), {})] if is_awaited else steps
+
+
+def start_children(names: list[str]) -> Envelope:
+    """Start those of the declared children; on record like a message."""
+    return Envelope(_CHILDREN, (names,), {}, ([names], {}))
 
 
 def exit_soon(cell: Cell) -> None:

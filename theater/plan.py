@@ -34,6 +34,7 @@ HOOKS = {
     "on_stop": True,
     "on_child_failed": True,
     "on_child_stopped": True,
+    "on_child_stopped_by": True,
 }
 """What the runtime calls by itself, and whether it is async."""
 

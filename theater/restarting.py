@@ -165,9 +165,6 @@ def _delay(cell: Cell, now: float) -> float:
 
 async def _halt(cell: Cell, delay: float) -> None:
     """Stop the children, wait as long as is wished, and for one's turn where several start together."""
-    if cell.extras is not None and cell.extras.interrupted is not None:  # it swallowed that, and returned
-        cell.extras.interrupted = None
-        uncancel(cell)
     await supervisor.stop_children(cell)
     if delay and rounds.pending(cell) is None:
         cell.more().hurry = hurry = cell.loop.create_future()
@@ -217,6 +214,9 @@ def uncancel(cell: Cell) -> None:
 
 async def obey(cell: Cell, name: str) -> bool:
     """Carry out an order of the runtime; says whether `name` was one."""
+    if cell.extras is not None and cell.extras.interrupted is not None:  # swallowed by what it interrupted
+        cell.extras.interrupted = None
+        uncancel(cell)
     if name == "@started":
         if cell.started is not None and not cell.started.done():
             cell.started.set_result(None)
@@ -226,6 +226,10 @@ async def obey(cell: Cell, name: str) -> bool:
             await go_on(cell, Reason.SHUTDOWN)
     elif name == "@exit":
         await go_on(cell, Reason.NORMAL)
+    elif name == "@again":  # it had failed before its theater closed
+        failure = _again(cell)
+        if failure is not None:
+            await go_on(cell, Reason.FAILED, failure)
     elif name == "@killed":
         await go_on(cell, Reason.KILLED)
     else:

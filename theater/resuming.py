@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import directory, restarting, sending, spawning, supervisor
+from theater import directory, orders, restarting, sending, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError, TheaterError
@@ -21,9 +21,9 @@ from theater.plan import plan_of
 from theater.recorder import ROOT
 from theater.ref import ActorRef
 from theater.restart import Restore
+from theater.reunion import reunite
 from theater.sleepers import Past, Sleeper, fold
 from theater.timers import Timer
-from theater.watching import Watch
 
 if TYPE_CHECKING:
     from theater.stage import Stage
@@ -108,8 +108,7 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
             directory.put_back(stage, cell)
     for one in waking:
         _begin(stage, one)
-    for one in waking:
-        _watch_again(stage, one.cell, one.past)
+    reunite(stage, [(one.cell, one.past) for one in waking])
     if stage.journal.durable:
         await stage.committed()
     return Resumed(tuple(one.cell.ref for one in waking), tuple(left))
@@ -234,20 +233,14 @@ def _begin(stage: Stage, waking: _Waking) -> None:
     restore_stores(cell, _events(stage, waking.sleeper))
     if cell.options.state is Restore.INITIAL:
         cell.initial = past.initial
+    if past.failed:
+        orders.order(cell, "@again")
     spawning.go(cell)
     for envelope in waking.letters:
         sending.deliver(cell, envelope)
     for seq, envelope in waking.timers.items():
         event = past.timers[seq]
         _rearm(stage, cell, event, envelope, since=past.fired.get(seq, event.time))
-
-
-def _watch_again(stage: Stage, cell: Cell, past: Past) -> None:
-    """Whom it watches and who is alive it watches still; of all others it was told."""
-    for to, letter in past.sent.values():
-        watched = stage.cells.get(to) or stage.past.get(to)
-        if letter["handler"] == "@watch" and watched is not None and not watched.has_ended:
-            Watch(cell, letter["args"][0]).begin(watched)
 
 
 def _envelope(cell: Cell, letter: dict[str, Any]) -> Envelope:

@@ -52,10 +52,18 @@ def hurry(cell: Cell) -> None:
 
 
 def interrupt(cell: Cell, why: str) -> None:
-    """Cut off the message at hand, which fails; the actor goes on with its orders."""
-    if cell.current is not None and cell.task is not None and not cell.is_ending:
+    """Cut off the message at hand, which fails, again and again until it lets go; the actor goes on."""
+    if cell.extras is None or cell.extras.interrupted is None:
         cell.more().interrupted = why
+        _interrupt(cell, cell.current)
+
+
+def _interrupt(cell: Cell, envelope: Envelope | None) -> None:
+    if envelope is None or cell.task is None or cell.is_ending or cell.more().interrupted is None:
+        return
+    if cell.current is envelope:
         cell.task.cancel()
+        cell.loop.call_later(AGAIN, _interrupt, cell, envelope)
 
 
 def close(cell: Cell) -> None:

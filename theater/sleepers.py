@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from theater.codec import ActorAddress
 from theater.event import Event
 from theater.recorder import ROOT
 from theater.turn import received_body
@@ -48,6 +49,19 @@ class Past:
     open: Event | None = None  # a message received and not yet handled
     sent: dict[int, tuple[bytes, Letter]] = field(default_factory=dict)  # to whom, by seq; not withdrawn
     received: set[tuple[bytes, int]] = field(default_factory=set)  # sender and seq of what came from actors
+    failed: bool = False  # and not started again since
+    links: dict[bytes, None] = field(default_factory=dict)  # ids of those it is bound to
+    children: dict[bytes, None] = field(default_factory=dict)  # ids of those whose end it was not told of
+    spawned: set[str] = field(default_factory=set)  # paths of all children of its present life
+    source: bytes | None = None  # the digest of its class as it was spawned
+
+    def watches(self) -> list[tuple[bytes, Letter]]:
+        """Whom it watches, and of whose end it was not told, in the order of asking."""
+        return [(to, letter) for to, letter in self.sent.values() if letter["handler"] == "@watch"]
+
+    def has_letter(self, handler: str, about: bytes) -> bool:
+        """Say whether news of an actor's end lies in the mailbox."""
+        return any(_is_news(letter, handler, about) for letter in self.letters)
 
 
 def read_sleepers(journal: Journal) -> dict[str, Sleeper]:
@@ -94,8 +108,22 @@ def _state(past: Past, event: Event) -> None:
 
 def _spawned(past: Past, event: Event) -> None:
     _state(past, event)
-    if not event.seq:  # later ones are the actor's children
+    if not event.seq:
         past.initial = past.state
+        past.source = event.body.get("source")
+    else:  # a child
+        past.children[event.body["child"]] = None
+        past.spawned.add(event.body["name"])
+
+
+def _failed(past: Past, event: Event) -> None:
+    past.failed = event.body["handler"] != "on_stop"
+
+
+def _restarted(past: Past, event: Event) -> None:
+    _state(past, event)
+    past.failed = False
+    past.spawned.clear()
 
 
 def _snapshot(past: Past, event: Event) -> None:
@@ -121,6 +149,8 @@ def _from(past: Past, event: Event) -> None:
     sender = event.body.get("from")
     if sender is not None:
         past.received.add((sender[0], sender[1]))
+    elif "handler" in event.body:
+        _told(past, event.body)
     for letter in past.letters:
         if _is_of(letter, event):
             past.letters.remove(letter)
@@ -139,7 +169,46 @@ def _is_of(letter: Letter, event: Event) -> bool:
 def _sent(past: Past, event: Event) -> None:
     body = dict(event.body)
     to = body.pop("to")
+    if body["handler"].startswith("@"):
+        _bound(past, to, body["handler"])
     past.sent[event.seq] = (to, body | {"from": [event.actor, event.seq, event.hash]})
+
+
+def _bound(past: Past, to: bytes, request: str) -> None:
+    """Links and watches come and go by requests to the runtime."""
+    if request in {"@link", "@linked"}:
+        past.links[to] = None
+    elif request in {"@unlink", "@unlinked"}:
+        past.links.pop(to, None)
+    elif request == "@unwatch":
+        for seq, (watched, letter) in tuple(past.sent.items()):
+            if watched == to and letter["handler"] == "@watch":
+                del past.sent[seq]
+
+
+def _told(past: Past, body: Letter) -> None:
+    """News of an end has arrived: of a child, or of one that was watched."""
+    about = body["args"][0] if body["args"] else None
+    if not isinstance(about, ActorAddress):
+        return
+    if body["handler"] == "on_child_stopped":
+        past.children.pop(about.id, None)
+    for seq, (watched, letter) in past.sent.items():
+        if (
+            watched == about.id
+            and letter["handler"] == "@watch"
+            and _is_news(body, letter["args"][0], watched)
+        ):
+            del past.sent[seq]
+            return
+
+
+def _is_news(letter: Letter, handler: str, about: bytes) -> bool:
+    return bool(
+        letter["from"] is None
+        and letter["handler"] == handler
+        and letter["args"][:1] == [ActorAddress(about)]
+    )
 
 
 def _withdrawn(past: Past, event: Event) -> None:
@@ -174,7 +243,8 @@ _STEPS = {
     "actor/spawned": _spawned,
     "actor/snapshot": _snapshot,
     "actor/resumed": _state,
-    "actor/restarted": _state,
+    "actor/failed": _failed,
+    "actor/restarted": _restarted,
     "message/received": _received,
     "message/handled": _handled,
     "message/dead": _from,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from theater import signals
+from theater import links, signals
 from theater.codec import ActorAddress
 from theater.errors import ActorFailedError
 from theater.failure import text_of
@@ -93,16 +93,32 @@ def bury(cell: Cell) -> None:
     above = cell.supervisor
     if above is not None and above.children is not None:
         above.children.pop(cell, None)
-        plain = [ActorAddress(cell.id), cell.reason.value]
-        signals.signal(
-            above, signals.hook_envelope(above, "on_child_stopped", (cell.ref, cell.reason), plain)
-        )
+        _tell_who_asked(cell, above)
+        tell_of_end(above, cell)
         _escalate(cell, above)
     for watch in cell.watchers or ():
         watch.tell(cell)
+    links.ended(cell)
     cell.actor = cell.keeper = cell.watchers = cell.children = cell.timers = None
     if cell.ended is not None and not cell.ended.done():
         cell.ended.set_result(None)
+
+
+def tell_of_end(above: Cell, child: Cell) -> None:
+    """The supervisor's `on_child_stopped`."""
+    plain = [ActorAddress(child.id), child.reason.value]
+    args = (child.ref, child.reason)
+    signals.signal(above, signals.hook_envelope(above, "on_child_stopped", args, plain))
+
+
+def _tell_who_asked(child: Cell, above: Cell) -> None:
+    """The supervisor's `on_child_stopped_by`, if somebody stopped or killed the child from outside."""
+    asked_by = None if child.extras is None else child.extras.asked_by
+    if asked_by is not None:
+        (by,) = asked_by
+        plain = [ActorAddress(child.id), child.reason.value, None if by is None else by.address]
+        args = (child.ref, child.reason, by)
+        signals.signal(above, signals.hook_envelope(above, "on_child_stopped_by", args, plain))
 
 
 def _escalate(cell: Cell, above: Cell) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from theater import sending
 
@@ -15,7 +15,7 @@ class Watch:
 
     __slots__ = ("_handler", "_watcher")
 
-    def __init__(self, watcher: Cell, handler: Any) -> None:
+    def __init__(self, watcher: Cell, handler: str) -> None:
         self._watcher = watcher
         self._handler = handler
 
@@ -27,6 +27,9 @@ class Watch:
             watched.watchers = []
         watched.watchers.append(self)
 
+    def is_of(self, watcher: Cell) -> bool:
+        return self._watcher is watcher
+
     def tell(self, watched: Cell) -> None:
         """Send the message; no full mailbox keeps it out."""
         watcher = self._watcher
@@ -34,3 +37,9 @@ class Watch:
             sending.deliver(
                 watcher, sending.notice(watcher, self._handler, (watched.ref, watched.reason), {})
             )
+
+
+def unwatch(watcher: Cell, watched: Cell) -> None:
+    """Take back all watches of one actor on another."""
+    if watched.watchers is not None:
+        watched.watchers = [one for one in watched.watchers if not one.is_of(watcher)] or None

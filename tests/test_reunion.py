@@ -1,0 +1,214 @@
+"""Supervisors that slept: their children are the same, and they are told what they missed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any, ClassVar
+
+import anyio
+import pytest
+from told import meanwhile, told
+
+from theater import (
+    INITIAL,
+    ONE_FOR_ALL,
+    TRANSIENT,
+    Actor,
+    ActorFailedError,
+    ActorRef,
+    Backoff,
+    Reason,
+    RestartLimit,
+    Supervision,
+    Theater,
+    child,
+    handler,
+)
+
+HOUR = 3600.0
+
+
+class Worker(Actor):
+    done: int = 0
+    starts: int = 0
+
+    async def on_start(self) -> None:
+        self.starts += 1
+
+    @handler
+    async def work(self) -> int:
+        self.done += 1
+        return self.done
+
+    @handler
+    async def facts(self) -> tuple[int, int]:
+        return self.done, self.starts
+
+    @handler
+    async def exit(self) -> None:
+        self.context.stop()
+
+    @handler
+    async def fail(self) -> None:
+        raise ValueError("as told")
+
+
+class Boss(Actor):
+    """Has a and b always, and c when it is told to."""
+
+    supervision: ClassVar[Supervision] = Supervision(
+        strategy=ONE_FOR_ALL,
+        children=(child(Worker(), name="a"), child(Worker(), name="b", restart=TRANSIENT)),
+    )
+    news: list[str] = []  # noqa: RUF012  # given fresh to each instance
+
+    @handler
+    async def hire(self) -> None:
+        await self.context.spawn(Worker(), name="c")
+
+    @handler
+    async def watch(self, ref: ActorRef[Any]) -> None:
+        self.context.watch(ref, Boss.gone)
+
+    @handler
+    async def gone(self, ref: ActorRef[Any], reason: Reason) -> None:
+        self.news.append(f"{ref.name} gone: {reason.value}")
+
+    async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:
+        self.news.append(f"{child.name} {reason.value}")
+
+    @handler
+    async def all_news(self) -> list[str]:
+        return self.news
+
+    @handler
+    async def children(self) -> list[str]:
+        return [ref.name for ref in self.context.children]
+
+    @handler
+    async def wait(self) -> None:
+        await anyio.sleep(HOUR)
+
+
+async def test_children_of_a_resumed_supervisor_are_the_same_and_not_started_twice(tmp_path: Path) -> None:
+    async with Theater(tmp_path) as theater:
+        boss = await theater.spawn(Boss(), name="boss")
+        await boss.ask(Boss.hire)
+        before = [theater.find(f"boss/{name}").id for name in "abc"]
+        for name in "abc":
+            await theater.find(f"boss/{name}").ask(Worker.work)
+
+    async with Theater(tmp_path) as theater:
+        boss = await theater.spawn(Boss(), name="boss", resume=True)
+        after = [theater.find(f"boss/{name}") for name in "abc"]
+
+        assert [ref.id for ref in after] == before
+        assert [await ref.ask(Worker.facts) for ref in after] == [(1, 1)] * 3
+        with pytest.raises(ActorFailedError):
+            await after[2].ask(Worker.fail)
+        await theater.settled()
+        assert [await ref.ask(Worker.facts) for ref in after] == [(1, 2)] * 3
+        assert theater.statistics().actors == 4
+
+
+async def test_a_declared_child_that_the_record_lacks_is_started_in_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Theater(tmp_path) as theater:
+        boss = await theater.spawn(Boss(), name="boss")
+        await boss.ask(Boss.hire)
+    more = Supervision(children=(child(Worker(done=7), name="new"), *Boss.supervision.children))
+    monkeypatch.setattr(Boss, "supervision", more)
+    monkeypatch.setattr(Boss.__dict__["_theater_plan"], "supervision", more)
+
+    async with Theater(tmp_path) as theater:
+        await theater.resume()
+        boss = theater.find("boss")
+
+        assert await boss.ask(Boss.children) == ["boss/new", "boss/a", "boss/b", "boss/c"]
+        assert await theater.find("boss/new").ask(Worker.facts) == (7, 1)
+
+
+async def test_a_declared_child_that_ended_for_good_is_not_started_by_resuming(tmp_path: Path) -> None:
+    async with Theater(tmp_path) as theater:
+        boss = await theater.spawn(Boss(), name="boss")
+        await theater.find("boss/b").ask(Worker.exit)
+        await theater.find("boss/a").kill()
+
+    async with Theater(tmp_path) as theater:
+        boss = await theater.spawn(Boss(), name="boss", resume=True)
+        await theater.settled()
+
+        assert await boss.ask(Boss.children) == []
+        assert sorted(await boss.ask(Boss.all_news)) == ["boss/a killed", "boss/b normal"]
+
+
+async def test_what_was_not_told_before_a_crash_is_told_after_it_and_once(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("first", "second", "third"))
+    async with Theater(first, closing=0) as theater:
+        boss = await theater.spawn(Boss(), name="boss")
+        other = await theater.spawn(Worker(), name="other")
+        early = await theater.spawn(Worker(), name="early")
+        for ref in (other, early):
+            await boss.ask(Boss.watch, ref)
+        await early.stop()
+        await theater.settled()
+        await boss.tell(Boss.wait)
+        await theater.find("boss/b").kill()
+        await other.stop()
+        shutil.copytree(first, second)
+
+    async with Theater(second) as theater:
+        await theater.resume()
+        await theater.settled()
+        news = ["early gone: normal", "boss/b killed", "other gone: normal"]
+        assert await theater.find("boss").ask(Boss.all_news) == news
+        shutil.copytree(second, third)
+
+    for folder in (second, third):
+        async with Theater(folder) as theater:
+            await theater.resume()
+            await theater.settled()
+            assert await theater.find("boss").ask(Boss.all_news) == news
+
+
+async def test_news_that_lay_in_the_mailbox_at_the_close_is_told_once(tmp_path: Path) -> None:
+    async with Theater(tmp_path, closing=0) as theater:
+        boss = await theater.spawn(Boss(), name="boss")
+        other = await theater.spawn(Worker(), name="other")
+        await boss.ask(Boss.watch, other)
+        await boss.tell(Boss.wait)
+        await anyio.sleep(1)
+        await theater.find("boss/b").kill()
+        await other.stop()
+
+    async with Theater(tmp_path, closing=0) as theater:
+        await theater.resume()
+        async with anyio.create_task_group() as tasks:
+            meanwhile(tasks, anyio.sleep, 2 * HOUR)  # the message at hand comes first, once more
+        assert sorted(await theater.find("boss").ask(Boss.all_news)) == [
+            "boss/b killed",
+            "other gone: normal",
+        ]
+
+
+async def test_an_actor_that_had_failed_and_was_cut_off_starts_its_next_life_when_it_wakes(
+    tmp_path: Path,
+) -> None:
+    late = {"backoff": Backoff(first=HOUR, most=HOUR), "limit": RestartLimit(restarts=1, within=9 * HOUR)}
+    async with Theater(tmp_path, closing=0) as theater:
+        for state in ({}, {"state": INITIAL}):
+            ref = await theater.spawn(Worker(), name=f"w{len(state)}", **late, **state)  # type: ignore[arg-type]  # too clever for it
+            await ref.ask(Worker.work)
+            with pytest.raises(ActorFailedError):
+                await ref.ask(Worker.fail)
+        shutil.copytree(tmp_path, tmp_path.parent / "copy")
+
+    async with Theater(tmp_path.parent / "copy") as theater:
+        await theater.resume()
+        await theater.settled()
+
+        refs = [theater.find(name) for name in ("w0", "w1")]
+        assert [await ref.ask(Worker.facts) for ref in refs] == [(1, 2), (0, 1)]
+        assert [len(told(theater, ref, "actor/restarted")) for ref in refs] == [1, 1]
