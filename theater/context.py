@@ -8,7 +8,7 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import deferring, effects, limits, links, orders, sending, stashing
+from theater import deferring, effects, limits, links, notices, orders, sending, stashing
 from theater.deferring import Reply
 from theater.grants import Grants
 from theater.options import Options, SpawnOptions
@@ -165,7 +165,7 @@ class Context:
     def _timer(self, seconds: float, handler: Any, args: Any, kwargs: Any, *, every: bool) -> Timer:
         delay = checked_delay(seconds)
         self._cell.theater.check_open(self._cell)
-        envelope = sending.notice(self._cell, handler, args, kwargs)
+        envelope = notices.notice(self._cell, handler, args, kwargs)
         self._cell.asked()
         timer = Timer(self._cell, envelope, delay=delay, every=every)
         timer.set()

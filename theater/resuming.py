@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import directory, orders, restarting, sending, spawning, supervisor
+from theater import directory, notices, orders, restarting, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError, TheaterError
@@ -237,7 +237,7 @@ def _begin(stage: Stage, waking: _Waking) -> None:
         orders.order(cell, "@again")
     spawning.go(cell)
     for envelope in waking.letters:
-        sending.deliver(cell, envelope)
+        notices.deliver(cell, envelope)
     for seq, envelope in waking.timers.items():
         event = past.timers[seq]
         _rearm(stage, cell, event, envelope, since=past.fired.get(seq, event.time))

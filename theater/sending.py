@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from theater import letters, limits
 from theater.errors import AskCycleError, MailboxFullError, NotAllowedError, NotRunningError, TheaterError
 from theater.loop import CURRENT, Cancelled, Future
-from theater.mailbox import Envelope, Message, Notice, Overflow
+from theater.mailbox import Envelope, Message, Overflow
 from theater.turn import ready
 from theater.waits import Waiting, circle
 
@@ -59,23 +59,6 @@ def check_way(target: Cell, envelope: Envelope) -> None:
     theater.sent += 1
     theater.returned += 1
     raise NotRunningError(text, message=message(target, envelope))
-
-
-def notice(target: Cell, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Notice:
-    """A message that the runtime is to deliver, its arguments checked and packed.
-
-    Raises:
-        TypeError: no such handler, wrong arguments, or a value that cannot be packed.
-    """
-    plan = target.handlers.get(handler) or plan_for(target, handler)
-    arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, target.world)
-    return Notice(plan, arrived, named, (plain_args, plain_kwargs))
-
-
-def deliver(target: Cell, envelope: Envelope) -> None:
-    """Give a message of the runtime its place, however full the mailbox is."""
-    target.theater.sent += 1
-    target.put(envelope)
 
 
 async def tell(target: Cell, envelope: Envelope) -> None:
@@ -206,18 +189,21 @@ async def place(target: Cell, envelope: Envelope) -> None:
 async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
     """Wait for a place; `future` is done when the message has it."""
     target.line_up(future, envelope)
+    target.theater.waiting += 1
     turn, is_ask = envelope.turn, envelope.reply is not None  # both may be others once it has its place
     asks = turn.asks if turn is not None and is_ask else set()
     asks.add(future)
     try:
         await future
     except NotRunningError as error:
+        target.theater.waiting -= 1
         target.theater.returned += 1
         record_refusal(turn, target, envelope, type(error).__name__, str(error))
         raise
     except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
         if not envelope.placed:
             target.leave_line(future, envelope)
+            target.theater.waiting -= 1
             target.theater.withdrawn += 1
             record_refusal(turn, target, envelope, type(error).__name__, "gave up waiting for room")
         elif is_ask or not envelope.begun:
@@ -258,6 +244,7 @@ def let_in(target: Cell) -> None:
     while place := target.next_in_line():
         future, envelope = place
         if not future.done():
+            target.theater.waiting -= 1
             target.put(envelope)
             future.set_result(None)
 

@@ -79,6 +79,7 @@ class Stage:
         self.sent = 0  # messages; where each of them is now, `statistics` counts
         self.handled = 0  # by actors that have ended
         self.failed = 0
+        self.waiting = 0  # for room
         self.withdrawn = 0
         self.returned = 0
         self.dead_letters = 0

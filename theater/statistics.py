@@ -51,7 +51,7 @@ def count(stage: Stage) -> Statistics:
         actors=len(stage.cells),
         active=stage.active,
         sent=stage.sent,
-        waiting=sum(_waiting(cell) for cell in cells),
+        waiting=stage.waiting,
         queued=sum(cell.queued for cell in cells),
         stashed=sum(len(cell.extras.stash) for cell in cells if cell.extras is not None),
         at_hand=sum(_at_hand(cell) for cell in cells),
@@ -66,10 +66,6 @@ def count(stage: Stage) -> Statistics:
         events=stage.journal.size,
         committed=stage.journal.committed,
     )
-
-
-def _waiting(cell: Cell) -> int:
-    return sum(not future.done() for future, _ in cell.room or ())
 
 
 def _at_hand(cell: Cell) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import sending
+from theater import notices
 from theater.errors import SetupError
 from theater.loop import TimerHandle
 
@@ -89,7 +89,7 @@ class Timer:
             if seq >= 0:
                 again.sender = (cell.id, seq, cell.head or b"")
             self._envelope = again
-            sending.deliver(cell, again)
+            notices.deliver(cell, again)
         if self._every:
             self._rearm()
         else:

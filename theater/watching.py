@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from theater import sending
+from theater import notices
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -34,8 +34,8 @@ class Watch:
         """Send the message; no full mailbox keeps it out."""
         watcher = self._watcher
         if watcher.is_open and not watcher.theater.is_cutting:
-            sending.deliver(
-                watcher, sending.notice(watcher, self._handler, (watched.ref, watched.reason), {})
+            notices.deliver(
+                watcher, notices.notice(watcher, self._handler, (watched.ref, watched.reason), {})
             )
 
 
