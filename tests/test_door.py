@@ -26,7 +26,8 @@ NAMES = """
     MailboxFullError MalformedError Message MissingError NameTakenError NotAllowedError
     NotRecordedError NotRunningError Note Overflow ProofError Reason RecordedActor Reply Report Restart
     RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store
-    StoreNotFoundError Stores Stream Theater TheaterError Timer VerifyKey effect handler
+    StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
+    Theater TheaterError Timer VerifyKey effect handler
 """
 TESTING_NAMES = """
     DeadlockError VirtualLoop virtual_backend virtual_now

@@ -1,4 +1,4 @@
-"""Streams in a folder: what outsiders read is durable, the record verifies, and nobody reads the dead."""
+"""Streams and channels in a folder: what outsiders read is durable, and the record verifies."""
 
 from __future__ import annotations
 
@@ -36,6 +36,13 @@ class Producer(Actor):
             yield bytes([number]) * 10_000
 
     @handler
+    async def talk(self) -> None:
+        self.begun += 1
+        channel = self.context.accept()
+        async for value in channel:
+            await channel.send(value)
+
+    @handler
     async def rest(self) -> None:
         await GATES["rest"].wait()
 
@@ -48,6 +55,15 @@ class Reader(Actor):
     @handler
     async def read(self, producer: ActorRef[Producer], to: int) -> int:
         return sum([number async for number in producer.stream(Producer.count, to)])
+
+    @handler
+    async def talk(self, producer: ActorRef[Producer], values: list[int]) -> list[int]:
+        channel = await producer.open(Producer.talk)
+        heard = []
+        for value in values:
+            await channel.send(value)
+            heard.append(await channel.receive())
+        return heard
 
     @handler
     async def size(self, producer: ActorRef[Producer], count: int) -> int:
@@ -66,6 +82,23 @@ async def test_what_the_world_outside_reads_is_committed_before(durable_theater:
     assert committed == [True] * 50
 
 
+async def test_what_the_world_outside_receives_is_committed_before(durable_theater: Theater) -> None:
+    producer = await durable_theater.spawn(Producer())
+    chain = durable_theater.chain(producer)
+    committed = []
+
+    channel = await producer.open(Producer.talk)
+    assert chain.committed == len(chain)
+    for number in range(20):
+        await channel.send(number)
+        await channel.receive()
+        last = told(durable_theater, producer, "message/sent")[-1]
+        committed.append((last.body["args"], chain.committed > last.seq))
+    channel.close()
+
+    assert committed == [([number], True) for number in range(20)]
+
+
 async def test_a_folder_with_streams_verifies_and_tells_of_every_item(tmp_path: Path) -> None:
     async with Theater(tmp_path / "theater") as theater:
         producer, reader = await theater.spawn(Producer(), name="p"), await theater.spawn(Reader(), name="r")
@@ -73,6 +106,7 @@ async def test_a_folder_with_streams_verifies_and_tells_of_every_item(tmp_path: 
         assert await reader.ask(Reader.size, producer, 20) == 200_000
         async for _ in producer.stream(Producer.count, 1000):
             break
+        assert await reader.ask(Reader.talk, producer, [1, 2, 3]) == [1, 2, 3]
 
     history = History(tmp_path / "theater")
     assert history.verify().ok
@@ -101,15 +135,15 @@ async def test_an_outside_reader_is_told_when_the_journal_fails(
         await theater.close()
 
 
-async def leave_a_stream(folder: Path, *, crashed: Path | None = None) -> None:
-    """A stream that an actor asked for and that was never begun; then a clean close, and the crash before."""
+async def leave_unbegun(folder: Path, how: str, *, crashed: Path | None = None) -> None:
+    """A stream or channel that was asked for and never begun; then a clean close, and the crash before."""
     GATES["rest"] = anyio.Event()
     async with Theater(folder, closing=0.05) as theater:
         producer = await theater.spawn(Producer(), name="producer")
         reader = await theater.spawn(Reader(), name="reader")
         await theater.settled()
         await producer.tell(Producer.rest)
-        await reader.tell(Reader.read, producer, 10)
+        await reader.tell(how, producer, [10] if how == "talk" else 10)
         await anyio.wait_all_tasks_blocked()
         await theater._begun().committed()
         if crashed is not None:
@@ -123,22 +157,40 @@ async def begun_after(folder: Path) -> tuple[int, list[str]]:
         return await producer.ask(Producer.how_many), kinds(theater, producer)
 
 
-async def test_a_stream_whose_reader_went_with_the_theater_is_not_begun_on_resuming(tmp_path: Path) -> None:
-    await leave_a_stream(tmp_path / "theater")
+@pytest.mark.parametrize("how", ["read", "talk"])
+async def test_what_a_reader_asked_for_that_went_with_the_theater_is_not_begun_on_resuming(
+    tmp_path: Path, how: str
+) -> None:
+    await leave_unbegun(tmp_path / "theater", how)
 
-    begun, _ = await begun_after(tmp_path / "theater")
+    begun, after = await begun_after(tmp_path / "theater")
 
     assert begun == 0
+    assert "actor/failed" not in after
     assert History(tmp_path / "theater").verify().ok
 
 
-async def test_nor_is_it_after_a_crash(tmp_path: Path) -> None:
-    await leave_a_stream(tmp_path / "theater", crashed=tmp_path / "crashed")
+@pytest.mark.parametrize("how", ["read", "talk"])
+async def test_nor_is_it_after_a_crash(tmp_path: Path, how: str) -> None:
+    await leave_unbegun(tmp_path / "theater", how, crashed=tmp_path / "crashed")
 
-    begun, _ = await begun_after(tmp_path / "crashed")
+    begun, after = await begun_after(tmp_path / "crashed")
 
     assert begun == 0
+    assert "actor/failed" not in after
     assert History(tmp_path / "crashed").verify().ok
+
+
+async def test_an_actor_that_conversed_is_resumed(tmp_path: Path) -> None:
+    async with Theater(tmp_path / "theater") as theater:
+        producer = await theater.spawn(Producer(), name="producer")
+        reader = await theater.spawn(Reader(), name="reader")
+        assert await reader.ask(Reader.talk, producer, [1, 2]) == [1, 2]
+
+    async with Theater(tmp_path / "theater") as theater:
+        resumed = await theater.resume()
+        assert [ref.name for ref in resumed.refs] == ["producer", "reader"]
+        assert await resumed.refs[1].ask("talk", resumed.refs[0], [3]) == [3]
 
 
 async def test_a_stream_read_from_outside_ends_with_the_theater_and_its_actor_can_be_resumed(
@@ -148,6 +200,9 @@ async def test_a_stream_read_from_outside_ends_with_the_theater_and_its_actor_ca
         producer = await theater.spawn(Producer(), name="producer")
         stream = producer.stream(Producer.count, 1000)
         assert await anext(stream) == 0
+        channel = await theater.spawn(Producer(), name="other")
+        talk = await channel.open(Producer.talk)
+    assert not talk.is_open
     assert told(theater, producer, "message/handled")[0].body["abandoned"] is True
     GATES["rest"] = anyio.Event()
 

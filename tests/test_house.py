@@ -24,7 +24,7 @@ PURE_ORDER = PURE_TEXT.split()
 SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store limits
     failure marking handler yielding effects field state signature lanes onward mailbox options supervision
-    plan actor waits turn extras settling letters sending opening flow streaming ref
+    plan actor waits turn extras settling letters sending opening flow streaming talk channels ref
     notices timers watching signals orders links stashing deferring owning context supervisor rounds
     restarting life cell spawning sleepers directory statistics closing reunion resuming stage system history
     testing cli

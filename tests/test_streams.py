@@ -633,7 +633,7 @@ async def test_the_end_of_a_handler_leaves_its_streams(theater: Theater) -> None
     assert await reader.ask(Reader.forget, producer) == 0
 
     assert await producer.ask(Producer.book) == (1, 1)
-    with pytest.raises(ActorFailedError, match="SetupError: it ended with the handler that opened it"):
+    with pytest.raises(ActorFailedError, match="SetupError: it ended with the handler that held it"):
         await reader.ask(Reader.again)
 
 

@@ -22,7 +22,7 @@ from typing import Any, Protocol, assert_type
 
 import anyio
 
-from theater import Actor, ActorRef, Stream, Theater, effect, handler
+from theater import Actor, ActorRef, Channel, Stream, Theater, effect, handler
 
 
 class Adds(Protocol):
@@ -124,6 +124,8 @@ async def right(theater: Theater) -> None:
     assert_type(counter.stream(Counter.count, 3, twice=True), Stream[int])
     assert_type(counter.stream("count", 3), Stream[Any])
     counts: ActorRef[Counts] = counter
+    assert_type(await counter.open(Counter.add, 1), Channel)
+    assert_type([value async for value in await counter.open("add", 1)], list[Any])
     async with counts.stream(Counts.count, 3) as stream:
         assert_type([item async for item in stream], list[int])
     assert_type([item async for item in careful.stream(Counter.names)], list[str])
@@ -185,6 +187,8 @@ async def wrong(theater: Theater, counter: ActorRef[Counter]) -> None:
     counter.stream(Counter.add, 3)  # refused
     counter.stream(Counter.count, "x")  # refused
     counter.stream(Counter.count)  # refused
+    await counter.open(Counter.add, "x")  # refused
+    await counter.open(Counter.count, 3)  # refused
     strings: Stream[str] = counter.stream(Counter.count, 3)  # refused
     await counter.ask(5)  # refused
     careful: ActorRef[Careful] = counter  # refused

@@ -2,6 +2,7 @@
 
 from theater.actor import Actor, handler
 from theater.chain import Chain, ChainView
+from theater.channels import Channel
 from theater.checkpoint import Checkpoint, Note
 from theater.content import ContentRef
 from theater.context import Context
@@ -12,6 +13,7 @@ from theater.errors import (
     ActorNotFoundError,
     AskCycleError,
     BrokenChainError,
+    ChannelClosedError,
     ContentNotFoundError,
     CorruptContentError,
     CorruptJournalError,
@@ -33,6 +35,7 @@ from theater.errors import (
     NotRecordedError,
     NotRunningError,
     ProofError,
+    RefusedError,
     SetupError,
     SignatureError,
     StoreNotFoundError,
@@ -95,6 +98,8 @@ __all__ = [
     "BrokenChainError",
     "Chain",
     "ChainView",
+    "Channel",
+    "ChannelClosedError",
     "Checkpoint",
     "ChildSpec",
     "ContentNotFoundError",
@@ -136,6 +141,7 @@ __all__ = [
     "ProofError",
     "Reason",
     "RecordedActor",
+    "RefusedError",
     "Reply",
     "Report",
     "Restart",

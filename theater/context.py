@@ -8,7 +8,8 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import deferring, effects, limits, links, notices, orders, sending, stashing
+from theater import channels, deferring, effects, limits, links, notices, orders, sending, stashing
+from theater.channels import Channel
 from theater.deferring import Reply
 from theater.grants import Grants
 from theater.options import Options, SpawnOptions
@@ -221,6 +222,14 @@ class Context:
     def unstash(self) -> int:
         """Put all messages that are set aside in front of those that wait, in their order; says how many."""
         return stashing.unstash(self._cell)
+
+    def accept(self) -> Channel:
+        """Accept the channel that the message at hand opens; it is over when this handler ends.
+
+        Raises:
+            SetupError: the message opens none (`await ref.open(...)` does), or it was accepted already.
+        """
+        return channels.accept(self._cell)
 
     def log(self, text: str, **fields: Any) -> None:
         """Write a line into this actor's chain, and to the logger `theater.log`."""

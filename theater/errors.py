@@ -111,6 +111,14 @@ class AskCycleError(DeliveryError):
         self.path = tuple(path)
 
 
+class RefusedError(DeliveryError):
+    """The handler ended without accepting the channel."""
+
+
+class ChannelClosedError(DeliveryError):
+    """The channel is closed: nothing can be sent, and all that came is read."""
+
+
 class ActorFailedError(TheaterError):
     """The actor's handler or hook raised; the cause is attached as `__cause__` where it is at hand."""
 

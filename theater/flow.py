@@ -259,14 +259,6 @@ class Flow:
         _wake(self._news)
         _wake(self._room)
 
-    def drop(self) -> None:
-        """Leave soon: a garbage collection may be in the midst of anything, in any thread."""
-        try:
-            here = running_loop() is self.loop
-            (self.loop.call_soon if here else self.loop.call_soon_threadsafe)(self.leave)
-        except RuntimeError:
-            return  # the loop is closed, and with it everything that ran there
-
     async def close(self) -> None:
         """Leave, and wait for the generator's end if it stands at its `yield`."""
         is_waited_for = self._room is not None and not self.is_left

@@ -56,6 +56,7 @@ class Envelope(Struct, eq=False):
     """
 
     outlives: ClassVar[bool] = True  # it may be handled, or answered, when its asker's handler is gone
+    opens: ClassVar[bool] = False  # a channel
 
     plan: HandlerPlan
     args: tuple[Any, ...]

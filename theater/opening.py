@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from theater import sending
 from theater.errors import AskCycleError
-from theater.loop import running_loop
+from theater.loop import Loop, running_loop
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Envelope
+    from theater.turn import Held
 
 
 async def place(target: Cell, envelope: Envelope) -> None:
@@ -41,3 +42,11 @@ def check_way(target: Cell, envelope: Envelope) -> None:
     theater = target.theater
     if not target.is_open or theater.is_closed or running_loop() is not target.loop:
         sending.check_way(target, envelope)
+
+
+def leave_soon(held: Held, loop: Loop) -> None:
+    """Leave what was dropped: a garbage collection may be in the midst of anything, in any thread."""
+    try:
+        (loop.call_soon if running_loop() is loop else loop.call_soon_threadsafe)(held.leave)
+    except RuntimeError:
+        return  # the loop is closed, and with it everything that ran there

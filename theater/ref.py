@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, TypeVarTuple, overload
 
-from theater import sending, streaming
+from theater import channels, sending, streaming
+from theater.channels import Channel
 from theater.codec import ActorAddress, Addressed
 from theater.loop import CURRENT
 from theater.streaming import Stream
@@ -151,6 +152,25 @@ class ActorRef(Addressed, Generic[A_co]):
             NotRunningError: the actor has ended or is stopping, or the theater is closed.
         """
         return streaming.open_stream(self._cell, handler, args, kwargs)
+
+    @overload
+    async def open(
+        self: ActorRef[A],
+        handler: Callable[Concatenate[A, P], Coroutine[Any, Any, object]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Channel: ...
+    @overload
+    async def open(self, handler: str, /, *args: Any, **kwargs: Any) -> Channel: ...
+    async def open(self, handler: Any, /, *args: Any, **kwargs: Any) -> Channel:
+        """Open a channel to a handler that calls `self.context.accept()`; returns when it has.
+
+        Raises:
+            RefusedError: the handler ended without accepting.
+            ActorFailedError, AskCycleError, TypeError, NotRunningError: as `ask`.
+        """
+        return await channels.open_channel(self._cell, handler, args, kwargs)
 
     async def stop(self) -> None:
         """Let the actor finish what is queued, then end it and its children; returns when it has ended."""

@@ -222,8 +222,8 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
 
 
 def _is_left(cell: Cell, letter: dict[str, Any]) -> bool:
-    """Whoever would have read this stream is no more: it counts as withdrawn."""
-    return letter["handler"] in cell.plan.streams
+    """Whoever would have read this stream, or talked on this channel, is no more: it counts as withdrawn."""
+    return letter["handler"] in cell.plan.streams or letter.get("opens") is True
 
 
 def _begin(stage: Stage, waking: _Waking) -> None:

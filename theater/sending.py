@@ -278,6 +278,8 @@ def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
 
 def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
     body: dict[str, Any] = {"to": target.id, "ask": envelope.reply is not None, "args": envelope.plain_args()}
+    if envelope.opens:
+        body["opens"] = True
     if envelope.kwargs:
         body["kwargs"] = envelope.plain_kwargs()
     body["handler"] = envelope.plan.name

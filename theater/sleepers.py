@@ -133,6 +133,8 @@ def _snapshot(past: Past, event: Event) -> None:
 
 
 def _received(past: Past, event: Event) -> None:
+    if event.body["handler"].startswith("@"):  # on a channel, by the handler at work
+        return
     past.open = event
     _from(past, event)
 

@@ -13,6 +13,7 @@ from theater.errors import MailboxFullError, SetupError
 from theater.lanes import Lanes
 from theater.onward import Onward
 from theater.sending import message
+from theater.talk import Opening
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -85,6 +86,8 @@ def stash(cell: Cell) -> None:
         raise SetupError(f"{cell.class_name}.{name} is a hook: only messages can be stashed")
     if name in cell.plan.streams:
         raise SetupError(f"{cell.class_name}.{name} yields: a stream cannot be stashed")
+    if isinstance(envelope, Opening) and envelope.talk.accepter.turn is not None:
+        raise SetupError(f"{name} has accepted its channel: it cannot be stashed")
     if isinstance(envelope.onward, Stashed):
         return
     if envelope.onward is not None:

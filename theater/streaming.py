@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
 from theater.flow import Flow
+from theater.opening import leave_soon
 from theater.sending import plan_for
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Stream(Generic[T_co]):
         """Whoever drops it has left; what that means is done in a turn of the loop of its own."""
         flow = self._flow
         if flow.has_begun and not flow.is_left:
-            flow.drop()
+            leave_soon(flow, flow.loop)
 
     def __repr__(self) -> str:
         flow = self._flow

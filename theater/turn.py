@@ -40,7 +40,7 @@ class Turn:
         self.time = 0  # nanoseconds since 1970 UTC, as recorded
         self.asks: set[Future[Any]] = set()  # answers, and room for questions, that the handler waits for
         self.tasks: set[Task[Any]] | None = None  # that the handler started
-        self.gave_up: TimeoutError | None = None  # thrown into `asks` when the asker gave up
+        self.gave_up: Exception | None = None  # the news that the asker left; thrown into `asks`
         self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
 
@@ -87,7 +87,7 @@ class Turn:
             if not reply.done():
                 reply.set_exception(self.gave_up)
 
-    def abandon(self) -> TimeoutError:
+    def abandon(self) -> Exception:
         """What ends a handler that nobody listens to any longer."""
         if self.gave_up is None:
             self.gave_up = TimeoutError("the reader left")
@@ -113,7 +113,7 @@ class Turn:
     def close(self) -> None:
         """Leave what the handler left open, and cancel the tasks that it left running."""
         for held in tuple(self.held or ()):
-            held.leave(SetupError("it ended with the handler that opened it"))
+            held.leave(SetupError("it ended with the handler that held it"))
         for task in tuple(self.tasks or ()):
             if task.cancel():
                 self.cell.theater.strays.add(task)
@@ -124,6 +124,8 @@ def received_body(envelope: Envelope) -> dict[str, Any]:
     """A message as its receiver's chain holds it."""
     ask = envelope.reply is not None
     body: dict[str, Any] = {"ask": ask, "args": envelope.plain_args(), "from": sender_of(envelope)}
+    if envelope.opens:
+        body["opens"] = True
     if envelope.kwargs:
         body["kwargs"] = envelope.plain_kwargs()
     body["handler"] = envelope.plan.name
