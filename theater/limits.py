@@ -103,8 +103,9 @@ def _refuse(
         asked=asked,
         granted=granted,
     )
-    if cell.current is not None:  # child specs are started when no message is at hand
-        cell.asked()
+    if cell.current is None:  # it can only have its theater at hand, in `on_load`, which leaves no event
+        raise error
+    cell.asked()
     body: dict[str, Any] = {"to": (to or cell).id, "ask": False, "args": [*args], "handler": request}
     if mailbox is not None:
         body["kwargs"] = {"mailbox": mailbox}
