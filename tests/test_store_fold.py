@@ -505,8 +505,18 @@ def test_a_snapshot_is_a_plain_value_that_rebuilds_the_stores(asked: list[Reques
     again = Fold.of_snapshot(carried)
 
     assert again.snapshot() == fold.snapshot()
+    assert again.size == fold.size
     for request in asked:
         assert repr(decide(again, request)) == repr(decide(fold, request))
+
+
+def test_bytes_in_all_stores_count_each_distinct_content_once() -> None:
+    fold = after(keep(A))
+    for body in (New(OTHER).body(), keep(A).body() | {"store": OTHER}, keep(B).body() | {"store": OTHER}):
+        fold.apply("store/store" if "ref" in body else "store/new", body)
+
+    assert fold.size == len(A) + len(B)
+    assert Fold.of_snapshot(fold.snapshot()).size == fold.size
 
 
 def test_a_chain_is_folded_from_its_newest_snapshot_on() -> None:

@@ -121,6 +121,7 @@ class Theater:
             mailbox: messages that may wait.
             overflow: what a full mailbox does with one more: "wait" (its sender waits for room), "fail" (it
                 is handed back), "drop_newest" or "drop_oldest" (that message is a dead letter).
+            grants: what it may do; None: everything, or all that its supervisor may. Never more than that.
 
         Raises:
             NameTakenError: the name is in use.
