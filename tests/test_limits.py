@@ -101,6 +101,10 @@ class Player(Actor):
     async def look_at(self, to: ActorRef[Any]) -> None:
         self.context.watch(to, Player.gone)
 
+    @handler(raises=(NotAllowedError,))
+    async def bind(self, to: ActorRef[Any]) -> None:
+        self.context.link(to)
+
     @handler
     async def gone(self, ref: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # of whom, no matter
         self.refused = reason.value
@@ -175,8 +179,9 @@ async def test_an_actor_of_which_nothing_is_said_may_do_everything(theater: Thea
         (lambda player, mute: player.ask(Player.call, mute, "stop"), ("@stop", [])),
         (lambda player, mute: player.ask(Player.call, mute, "kill"), ("@kill", [])),
         (lambda player, mute: player.ask(Player.look_at, mute), ("@watch", [])),
+        (lambda player, mute: player.ask(Player.bind, mute), ("@link", [])),
     ],
-    ids=["effect", "find", "find nobody", "spawn", "tell", "stop", "kill", "watch"],
+    ids=["effect", "find", "find nobody", "spawn", "tell", "stop", "kill", "watch", "link"],
 )
 async def test_an_actor_that_was_granted_nothing_is_refused_on_record(
     theater: Theater, attempt: Callable[..., Any], refused: tuple[str, Any]
@@ -327,6 +332,7 @@ async def test_those_below_may_be_stopped_and_watched_without_a_grant(theater: T
     grandchild = await child.ask(Player.hire, "grandchild", None)
 
     await player.ask(Player.look_at, grandchild)
+    await child.ask(Player.bind, grandchild)
     await player.ask(Player.call, grandchild, "kill")
     await player.ask(Player.call, child, "stop")
 

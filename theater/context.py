@@ -91,7 +91,11 @@ class Context:
         name: str | None = None,
         **options: Unpack[SpawnOptions],
     ) -> ActorRef[A]:
-        """Start a child; returns when its `on_start` has ended. Options as `Theater.spawn`."""
+        """Start a child; returns when its `on_start` has ended. Options and errors as `Theater.spawn`.
+
+        Raises:
+            NotAllowedError: it was not granted to spawn that class, or one with such a mailbox.
+        """
         kept = Options(**options)
         self._cell.asked()
         return await self._cell.theater.spawn_child(self._cell, actor, name, kept)
@@ -110,7 +114,11 @@ class Context:
         ref: ActorRef[Any],
         handler: Callable[Concatenate[Any, ActorRef[Any], Reason, ...], Coroutine[Any, Any, object]],
     ) -> None:
-        """Be told once, by a message `handler(ref, reason)`, when that actor ends, or now if it has ended."""
+        """Be told once, by a message `handler(ref, reason)`, when that actor ends, or now if it has ended.
+
+        Raises:
+            NotAllowedError: it was not granted to watch that actor.
+        """
         cell = self._cell
         name = sending.plan_for(cell, handler).name
         cell.asked()
@@ -133,6 +141,7 @@ class Context:
 
         Raises:
             SetupError: it is this actor itself.
+            NotAllowedError: it was not granted to end that actor.
             NotRunningError: it is asleep in the record.
         """
         links.link(self._cell, ref._cell)
@@ -186,6 +195,7 @@ class Context:
 
         Raises:
             EffectFailedError: it raised something that `@effect(raises=...)` does not declare.
+            NotAllowedError: the actor was not granted this function.
             TypeError: an argument cannot be packed (a result that cannot is an `EffectFailedError`).
         """
         return await effects.run(self._cell, function, args, kwargs)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from theater import orders, signals
+from theater import limits, orders, signals
 from theater.errors import NotRunningError, SetupError
 from theater.restart import TEMPORARY, Reason
 
@@ -22,6 +22,7 @@ def link(cell: Cell, other: Cell) -> None:
     if other.state == "gone":
         raise NotRunningError(f"{other.name} is asleep in the record: resume it, then link to it")
     cell.asked()
+    limits.check_reach(cell, "stop", "@link", other)
     _note(cell, other, "@link")
     if other.has_ended:
         cell.loop.call_soon(left_behind, cell, other)

@@ -68,6 +68,7 @@ class ActorRef(Addressed, Generic[A_co]):
             NotRunningError: the actor has ended or is stopping, or the theater is closed.
             MailboxFullError: waiting for room would close a circle of waits, or the mailbox does not let
                 anybody wait (`overflow="fail"`).
+            NotAllowedError: an actor sends more per second than it was granted.
         """
         cell = self._cell
         envelope = cell.envelope(handler, args, kwargs)
@@ -97,7 +98,7 @@ class ActorRef(Addressed, Generic[A_co]):
         Raises:
             MailboxFullError: there is no room; the error's `message` can be sent again. A mailbox that drops
                 messages always has room.
-            TypeError, NotRunningError: as `tell`.
+            TypeError, NotAllowedError, NotRunningError: as `tell`.
         """
         cell = self._cell
         sending.tell_nowait(cell, cell.envelope(handler, args, kwargs))
@@ -126,7 +127,8 @@ class ActorRef(Addressed, Generic[A_co]):
             ActorFailedError: the handler raised something that it does not declare.
             AskCycleError: the answer could never come, because the actors would wait for each other.
             MailboxFullError: the mailbox was full and did not wait, or dropped the message since.
-            TypeError, NotRunningError: as `tell`; and whatever the handler declares with `raises=`.
+            NotAllowedError, NotRunningError, TypeError: as `tell`.
+            Exception: whatever the handler declares with `raises=`.
         """
         cell = self._cell
         return await sending.ask(cell, cell.envelope(handler, args, kwargs))
