@@ -23,9 +23,9 @@ NAMES = """
     ContentStream Context CorruptContentError CorruptJournalError DeadLetter DeadLetters DeliveryError
     DiskFullError EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError
     ForgedError Grants History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
-    MailboxFullError MalformedError Message MissingError NameTakenError NotAllowedError
-    NotRecordedError NotRunningError Note Overflow ProofError Reason RecordedActor Reply Report Restart
-    RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store
+    MailboxFullError MalformedError ManifestError Message MissingError NameTakenError NotAllowedError
+    NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Reply Report
+    Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
     Theater TheaterError Timer VerifyKey effect handler
 """

@@ -53,6 +53,7 @@ TheaterError
         FolderInUseError
         FolderError
     SetupError
+        ManifestError
         NameTakenError
 """
 

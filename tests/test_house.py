@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
-    errors content plain codec untyped form record compound union annotation shape
+    errors content plain codec untyped form record compound union annotation shape nearest given
     merkle keys event checkpoint chain proof restart names grants allowance
     store.requests store.fold store.permission store.decision journal.frames
 """
@@ -22,12 +22,11 @@ PURE_ORDER = PURE_TEXT.split()
 """Values in, values out; each module imports only what stands before it."""
 
 SHELL_TEXT = """
-    loop journal entries recorded recorder livechain verify store limits
-    failure marking handler yielding effects field state signature lanes onward mailbox options supervision
-    plan actor waits turn extras settling letters sending opening flow streaming talk channels ref
-    notices timers watching signals orders links stashing deferring owning context supervisor rounds
-    restarting life cell spawning sleepers directory statistics closing reunion resuming stage system history
-    testing cli
+    loop journal entries recorded recorder livechain verify store limits failure marking handler yielding
+    effects field state signature lanes onward mailbox options supervision plan actor waits turn extras
+    settling letters sending opening flow streaming talk channels ref notices timers watching signals orders
+    links stashing deferring owning context supervisor rounds restarting life cell spawning sleepers
+    directory statistics closing reunion resuming stage manifest system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from theater.stage import Stage
     from theater.state import StateKeeper
     from theater.store.supervisor import StoreSupervisor
+    from theater.supervision import Supervision
     from theater.timers import Timer
     from theater.waits import Waiting
 
@@ -159,6 +160,12 @@ class Cell(Mailbox):
         if self.extras is None:
             self.extras = Extras()
         return self.extras
+
+    @property
+    def supervision(self) -> Supervision | None:
+        """What is said of its children: to it when it was spawned, or else by its class."""
+        told = None if self.extras is None else self.extras.supervision
+        return self.plan.supervision if told is None else told
 
     def record(self, kind: str, body: dict[str, Any]) -> int:
         return self.theater.recorder.append(self, kind, body)

@@ -7,6 +7,7 @@ an undelivered message is sent elsewhere, a disk is looked at, a program is fixe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -173,6 +174,27 @@ class FolderError(JournalError):
 
 class SetupError(TheaterError):
     """A bad option, class or spec: fix the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong in a manifest."""
+
+    place: str  # such as `actor[0].children[2].restart`; empty for the whole of it
+    text: str  # what is wrong there, and what would be right
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.text}" if self.place else self.text
+
+
+class ManifestError(SetupError):
+    """A manifest does not describe a crew; `problems` are all that is wrong with it."""
+
+    def __init__(self, path: str, problems: Sequence[Problem]) -> None:
+        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        super().__init__("\n  ".join([f"{path}: {count}", *map(str, problems)]))
+        self.path = path
+        self.problems = tuple(problems)
 
 
 class NameTakenError(SetupError):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from theater.ref import ActorRef
     from theater.rounds import Place, Round
     from theater.stashing import Stashed
+    from theater.supervision import Supervision
 
 
 class Extras:
@@ -33,6 +34,7 @@ class Extras:
         "round",
         "slots",
         "stash",
+        "supervision",
         "thrown",
     )
 
@@ -51,3 +53,4 @@ class Extras:
         self.thrown: tuple[Envelope, GeneratorExit] | None = None  # what closed the task, and when
         self.place: Place | None = None  # in a restart of several
         self.round: Round | None = None  # a restart of several of its children
+        self.supervision: Supervision | None = None  # in the place of what its class says

@@ -121,7 +121,7 @@ class Scalar(Form):
 class Leaf(Form):
     """A type without parts: a pair of functions that undo each other."""
 
-    __slots__ = ("_back", "_kind", "_plain", "_there")
+    __slots__ = ("_back", "_plain", "_there", "kind")
 
     def __init__(
         self,
@@ -133,11 +133,11 @@ class Leaf(Form):
         frozen: bool = True,
     ) -> None:
         super().__init__(name_of(kind), {kind}, plains={plain}, frozen=frozen, direct=plain is kind)
-        self._kind, self._plain = kind, plain
+        self.kind, self._plain = kind, plain
         self._there, self._back = there, back
 
     def pack(self, value: object, _world: World, _room: int, /) -> object:
-        if type(value) is not self._kind:
+        if type(value) is not self.kind:
             raise expected(self.name, value)
         return self._there(value)
 
@@ -192,15 +192,15 @@ class Choice(Form):
 class Member(Form):
     """An enum, kept as the value of its member."""
 
-    __slots__ = ("_kind",)
+    __slots__ = ("kind",)
 
     def __init__(self, kind: type[Enum]) -> None:
         plains = {type(member.value) for member in kind}
         super().__init__(name_of(kind), {kind}, plains=plains, frozen=True)
-        self._kind = kind
+        self.kind = kind
 
     def pack(self, value: object, _world: World, _room: int, /) -> object:
-        if not isinstance(value, self._kind):
+        if not isinstance(value, self.kind):
             raise expected(self.name, value)
         return value.value
 
@@ -208,7 +208,7 @@ class Member(Form):
         if type(plain) not in self.plains:
             raise expected(self.name, plain)
         try:
-            return self._kind(plain)
+            return self.kind(plain)
         except ValueError:
             raise MisfitError(f"Invalid enum value {plain!r} for `{self.name}`") from None
 
@@ -216,25 +216,30 @@ class Member(Form):
 class Constrained(Form):
     """A form with msgspec's constraints on its values (`Annotated[int, Meta(ge=0)]`)."""
 
-    __slots__ = ("_annotation", "_inner")
+    __slots__ = ("_annotation", "inner")
 
     def __init__(self, inner: Form, annotation: object) -> None:
         super().__init__(
             inner.name, inner.takes, plains=inner.plains, frozen=inner.frozen, direct=inner.direct
         )
-        self._inner, self._annotation = inner, annotation
+        self.inner, self._annotation = inner, annotation
 
     def pack(self, value: object, world: World, room: int, /) -> object:
-        plain = self._inner.pack(value, world, room)
-        self._check(value)
+        plain = self.inner.pack(value, world, room)
+        self.check(value)
         return plain
 
     def build(self, plain: object, world: World, /) -> object:
-        value = self._inner.build(plain, world)
-        self._check(value)
+        value = self.inner.build(plain, world)
+        self.check(value)
         return value
 
-    def _check(self, value: object) -> None:
+    def check(self, value: object) -> None:
+        """Refuse what the constraints refuse.
+
+        Raises:
+            MisfitError: they do.
+        """
         try:
             msgspec.convert(value, self._annotation)
         except msgspec.ValidationError as error:

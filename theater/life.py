@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from theater import deferring, letters, limits, settling, signals, stashing, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
-from theater.loop import Cancelled, is_at_work, start, until_done
+from theater.loop import Cancelled, Future, is_at_work, start, until_done
 from theater.restart import Reason
 from theater.restarting import PROGRAM_ENDS, go_on, obey, report, uncancel
 from theater.sending import message
@@ -43,7 +43,7 @@ async def live(cell: Cell) -> None:
         if not cell.theater.active:
             cell.theater.grew_quiet()
         if cell.started is not None and not cell.started.done() and not _was_thrown(cell):
-            cell.started.set_exception(_why_not_started(cell))
+            _settle_start(cell, cell.started)
 
 
 async def _lives(cell: Cell) -> None:
@@ -75,6 +75,14 @@ def _go_on_in_another_task(cell: Cell) -> None:
     cell.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # all is said
     cell.theater.active += 1
     cell.task = start(cell.loop, cell.run(), current=cell)
+
+
+def _settle_start(cell: Cell, started: Future[None]) -> None:
+    """It did not come to the word that it has started: its own `on_start` ended it, or it was cut off."""
+    if cell.has_ended and cell.reason is Reason.NORMAL:
+        started.set_result(None)
+    else:
+        started.set_exception(_why_not_started(cell))
 
 
 def _why_not_started(cell: Cell) -> BaseException:

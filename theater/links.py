@@ -79,7 +79,7 @@ def left_behind(cell: Cell, gone: Cell) -> None:
         signals.request_stop(cell, Reason.SHUTDOWN)
         return
     above = cell.supervisor
-    if above is None or above.plan.supervision is None or cell.options.restart is TEMPORARY or cell.stopping:
+    if above is None or above.supervision is None or cell.options.restart is TEMPORARY or cell.stopping:
         signals.kill(cell)
         return
     orders.order(cell, "@killed")

@@ -78,6 +78,11 @@ async def until_done(*futures: Future[Any], within: float | None = None) -> bool
     return not pending
 
 
+async def until_any(*futures: Future[Any]) -> None:
+    """Wait until one of `futures` is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
 def is_virtual(loop: Loop) -> bool:
     """Say whether the loop's clock is not the machine's, as in tests with virtual time."""
     return abs(loop.time() - monotonic()) > _VIRTUAL

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from theater import signals
 from theater.errors import ActorFailedError
@@ -14,19 +14,20 @@ from theater.signature import plan_hook
 if TYPE_CHECKING:
     from theater.actor import Actor
     from theater.cell import Cell
+    from theater.loop import Future
 
 
 async def _start_declared(actor: Actor, names: Collection[str]) -> None:
     """Start those children that the class declares and that are to be started, first to last."""
     cell = actor._cell
     assert cell is not None
-    assert cell.plan.supervision is not None
+    assert cell.supervision is not None
     theater = cell.theater
     cell.asked()
-    declared = [f"{cell.name}/{spec.name}" for spec in cell.plan.supervision.children]
-    for path, spec in zip(declared, cell.plan.supervision.children, strict=True):
+    declared = [f"{cell.name}/{spec.name}" for spec in cell.supervision.children]
+    for path, spec in zip(declared, cell.supervision.children, strict=True):
         if spec.name in names and path not in theater.names and path not in theater.asleep:
-            await theater.spawn_child(cell, spec.actor, spec.name, spec.options)
+            await theater.spawn_child(cell, spec.actor, spec.name, spec.options, spec.supervision)
     place = {path: number for number, path in enumerate(declared)}
     cell.children = dict.fromkeys(
         sorted(cell.children or (), key=lambda child: place.get(child.name, len(place)))
@@ -57,9 +58,33 @@ def order(cell: Cell, name: str) -> None:
         cell.wake()
 
 
+def start_missing(cell: Cell) -> Future[Any] | None:
+    """Have the actor start those of its declared children that are not there; what is done then, if any are.
+
+    If it is started again before, that life begins with them.
+    """
+    said, theater = cell.supervision, cell.theater
+    paths = {spec.name: f"{cell.name}/{spec.name}" for spec in (said.children if said is not None else ())}
+    missing = [name for name, path in paths.items() if not (path in theater.names or path in theater.asleep)]
+    if not missing:
+        return None
+    envelope = start_children(missing)
+    envelope.reply = cell.loop.create_future()
+    signals.signal(cell, envelope)
+    return envelope.reply
+
+
+def drop_old(cell: Cell) -> list[Envelope]:
+    """Take what was for the last life out of the control lane; returns what stays."""
+    for one in cell.signals or ():
+        if one.plan.name in OF_ONE_LIFE and one.reply is not None and not one.reply.done():
+            one.reply.set_result(None)
+    return [one for one in cell.signals or () if one.plan.name not in OF_ONE_LIFE]
+
+
 def first_steps(cell: Cell, *, is_awaited: bool) -> list[Envelope]:
     """What a life begins with: the declared children, `on_start`, and word that it has begun."""
-    said = cell.plan.supervision
+    said = cell.supervision
     children = [start_children([spec.name for spec in said.children])] if said and said.children else []
     hook = signals.hook_envelope(cell, "on_start")
     steps = [*children, *([] if hook is None else [hook])]
@@ -74,7 +99,7 @@ def start_children(names: list[str]) -> Envelope:
 def exit_soon(cell: Cell) -> None:
     """The actor ends itself after the message at hand; a declared supervisor may start it again."""
     above = cell.supervisor
-    declared = above is not None and above.plan.supervision is not None
+    declared = above is not None and above.supervision is not None
     if declared and cell.options.restart is PERMANENT and not cell.stopping:
         order(cell, "@exit")
     else:

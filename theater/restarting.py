@@ -82,7 +82,7 @@ def _judge(
     delay = _delay(cell, now)
     if above is None or _is_alone(cell):
         return delay
-    if above.plan.supervision is not None and (limit := above.plan.supervision.limit) is not None:
+    if above.supervision is not None and (limit := above.supervision.limit) is not None:
         above.more().below = (*recent(above.more().below, now=now, limit=limit), now)
     if not verdict.stop:
         return delay
@@ -98,7 +98,7 @@ def _verdict(
     above = cell.supervisor
     if above is None or _is_alone(cell):
         return decide([_standing(cell, DEFAULT.limit)], 0, reason, now=now, directive=directive), [cell]
-    said = above.plan.supervision or DEFAULT
+    said = above.supervision or DEFAULT
     cells = supervisor.together(above, cell, said.strategy)
     verdict = decide(
         [_standing(one, said.limit) for one in cells],
@@ -199,8 +199,7 @@ def _again(cell: Cell) -> ActorFailedError | None:
     is_awaited = (cell.started is not None and not cell.started.done()) or (
         cell.extras is not None and cell.extras.place is not None
     )
-    kept = [one for one in cell.signals or () if one.plan.name not in orders.OF_ONE_LIFE]
-    cell.signals = [*orders.first_steps(cell, is_awaited=is_awaited), *kept]
+    cell.signals = [*orders.first_steps(cell, is_awaited=is_awaited), *orders.drop_old(cell)]
     return None
 
 

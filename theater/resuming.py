@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -73,15 +73,25 @@ async def resume_one(stage: Stage, cls: type[Actor], name: str | None) -> ActorR
         if not isinstance(cell.actor, cls):
             raise SetupError(f"{name!r} is alive here as {cell.class_name}, not {cls.__qualname__}")
         return cell.ref
-    sleeper = stage.asleep.get(name)
-    if sleeper is None:
+    if name not in stage.asleep:
         return None
-    below = [one for path, one in stage.asleep.items() if path.startswith(f"{name}/")]
-    resumed = await _wake(stage, [sleeper, *below], {sleeper.class_name: cls})
+    resumed = await resume_named(stage, {name: cls})
     for left in resumed.left:
         if left.name == name:
             raise SetupError(f"{name!r} cannot go on: {left.why}")
     return resumed.refs[0]
+
+
+async def resume_named(stage: Stage, classes: Mapping[str, type[Actor]]) -> Resumed:
+    """Wake those of these paths that are asleep, and all who stand below them."""
+    there = {path: one for path, one in stage.asleep.items() if _is_under(path, classes)}
+    known = {there[path].class_name: cls for path, cls in classes.items() if path in there}
+    return await _wake(stage, list(there.values()), known)
+
+
+def _is_under(path: str, above: Collection[str]) -> bool:
+    parts = path.split("/")
+    return any("/".join(parts[: count + 1]) in above for count in range(len(parts)))
 
 
 async def resume_all(stage: Stage, classes: Sequence[type[Actor]]) -> Resumed:

@@ -59,9 +59,9 @@ def _tell_of_children(stage: Stage, cell: Cell, past: Past) -> None:
 
 def _have_children(cell: Cell, past: Past) -> None:
     """Start those declared children that this life of it never had."""
-    if cell.plan.supervision is None:
+    if cell.supervision is None:
         return
-    names = [spec.name for spec in cell.plan.supervision.children]
+    names = [spec.name for spec in cell.supervision.children]
     missing = [name for name in names if f"{cell.name}/{name}" not in past.spawned]
     if missing:
         signals.signal(cell, orders.start_children(missing))

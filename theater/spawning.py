@@ -15,7 +15,7 @@ from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import Line
 from theater.restart import Reason, Restore
-from theater.supervision import check_name
+from theater.supervision import Supervision, check_name
 from theater.waits import Waiting
 
 if TYPE_CHECKING:
@@ -25,9 +25,15 @@ if TYPE_CHECKING:
 _SLICE = 64  # actors started in a row
 
 
-async def spawn_top(theater: Stage, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
+async def spawn_top(
+    theater: Stage,
+    actor: Actor,
+    name: str | None,
+    options: Options,
+    supervision: Supervision | None = None,
+) -> ActorRef[Any]:
     """Start an actor of the program outside; returns when its start is durable and `on_start` has ended."""
-    cell = _make(theater, None, actor, name, options)
+    cell = _make(theater, None, actor, name, options, supervision=supervision)
     await _started(cell)
     if theater.journal.durable:
         await theater.committed()
@@ -35,9 +41,15 @@ async def spawn_top(theater: Stage, actor: Actor, name: str | None, options: Opt
     return cell.ref
 
 
-async def spawn_child(parent: Cell, actor: Actor, name: str | None, options: Options) -> ActorRef[Any]:
+async def spawn_child(
+    parent: Cell,
+    actor: Actor,
+    name: str | None,
+    options: Options,
+    supervision: Supervision | None = None,
+) -> ActorRef[Any]:
     """Start an actor under `parent`, whose handler waits."""
-    cell = _make(parent.theater, parent, actor, name, options)
+    cell = _make(parent.theater, parent, actor, name, options, supervision=supervision)
     if cell.started is not None:
         with _Starting(parent, cell, cell.started):
             await _started(cell)
@@ -72,7 +84,15 @@ def path_of(above: Cell | None, name: str) -> str:
     return name if above is None else f"{above.name}/{name}"
 
 
-def _make(theater: Stage, above: Cell | None, actor: object, name: str | None, options: Options) -> Cell:
+def _make(
+    theater: Stage,
+    above: Cell | None,
+    actor: object,
+    name: str | None,
+    options: Options,
+    *,
+    supervision: Supervision | None,
+) -> Cell:
     theater.check_open(above)
     if not isinstance(actor, Actor):
         hint = f"; pass an instance: {actor.__name__}()" if isinstance(actor, type) else ""
@@ -89,6 +109,8 @@ def _make(theater: Stage, above: Cell | None, actor: object, name: str | None, o
     if name is not None:
         theater.check_name(path)
     cell = Cell(theater, plan, id=id, name=path, options=options)
+    if supervision is not None:
+        cell.more().supervision = supervision
     _record_spawn(cell, above, state)
     theater.remember(cell, named=name is not None)
     supervisor.add_child(above, cell)

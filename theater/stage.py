@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from theater.options import Options
     from theater.sleepers import Sleeper
     from theater.store.supervisor import StoreSupervisor
+    from theater.supervision import Supervision
 
 FORMAT = 1
 VERSION = "0.1.0"
@@ -175,9 +176,14 @@ class Stage:
         return cell if cell is not None and cell.theater is self else None
 
     async def spawn_child(
-        self, parent: Cell, actor: Actor, name: str | None, options: Options
+        self,
+        parent: Cell,
+        actor: Actor,
+        name: str | None,
+        options: Options,
+        supervision: Supervision | None = None,
     ) -> ActorRef[Any]:
-        return await spawning.spawn_child(parent, actor, name, options)
+        return await spawning.spawn_child(parent, actor, name, options, supervision)
 
     def find_for(self, cell: Cell, name: str) -> ActorRef[Any]:
         return directory.find_for(self, cell, name)

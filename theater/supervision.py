@@ -26,6 +26,7 @@ class ChildSpec:
     actor: Actor  # each start works on a copy of it
     name: str
     options: Options
+    supervision: Supervision | None = None  # of its own children, in the place of what its class says
 
 
 def child(actor: Actor, *, name: str, **options: Unpack[SpawnOptions]) -> ChildSpec:

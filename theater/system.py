@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -17,6 +17,7 @@ from theater.errors import SetupError
 from theater.keys import SigningKey
 from theater.letters import DeadLetters
 from theater.livechain import LiveChain
+from theater.manifest.crew import Crew, load, start
 from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
 from theater.resuming import Resumed
@@ -66,12 +67,49 @@ class Theater:
             entropy=entropy,
         )
         self._closing = float(closing)
+        self._crew: Crew | None = None
+        self._top: tuple[ActorRef[Any], ...] = ()
+
+    @classmethod
+    def from_manifest(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        variables: Mapping[str, str] | None = None,
+        folder: str | os.PathLike[str] | None = None,
+        key: SigningKey | None = None,
+    ) -> Self:
+        """A theater with the crew that a TOML file describes; imports their classes.
+
+        Opening it wakes those of the crew who are asleep in the folder, as they were, and starts the others,
+        from the first to the last, each with its children.
+
+        Args:
+            path: of the file.
+            variables: what `${NAME}` stands for in it.
+            folder: takes the place of the file's own; without either, everything is kept in memory.
+            key: as of `Theater`.
+
+        Raises:
+            ManifestError: all that is wrong with the file, each with its place.
+            OSError: the file cannot be read.
+        """
+        crew = load(Path(path), variables or {})
+        house = {
+            name: value
+            for name in ("record_messages", "keep", "closing")
+            if (value := getattr(crew.manifest.theater, name)) is not None
+        }
+        theater = cls(crew.folder if folder is None else folder, key=key, **house)
+        theater._crew = crew
+        return theater
 
     async def open(self) -> None:
         """Begin; what `async with` does on entering. A theater is opened once.
 
         Raises:
             FolderError, FolderInUseError, CorruptJournalError: the folder cannot be opened; all is as it was.
+            SetupError, ActorFailedError: one of a manifest's crew cannot go on, or did not start.
         """
         if self._stage is not None:
             raise SetupError("a theater is opened once; make another one")
@@ -81,6 +119,12 @@ class Theater:
         except BaseException:
             self._stage = None
             raise
+        if self._crew is not None:
+            try:
+                self._top = await start(stage, self._crew)
+            except BaseException:
+                await self._close(at_once=True)
+                raise
 
     async def close(self) -> None:
         """End as a body that ends normally does: queued messages are handled, everything is committed."""
@@ -144,6 +188,11 @@ class Theater:
         the answer and left alone.
         """
         return await resuming.resume_all(self._running(), classes)
+
+    @property
+    def crew(self) -> tuple[ActorRef[Any], ...]:
+        """The actors that stand at the top of its manifest, in that order; empty without one."""
+        return self._top
 
     def find(self, name: str) -> ActorRef[Any]:
         """The actor with this path, such as `crew/worker-1`.

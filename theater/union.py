@@ -109,14 +109,14 @@ class Either(Form):
 class Tagged(Form):
     """A union of records that say in their plain form which they are."""
 
-    __slots__ = ("_by_tag", "_by_type", "_field")
+    __slots__ = ("_by_type", "by_tag", "field")
 
     def __init__(self, records: Collection[Record]) -> None:
         name = " | ".join(record.name for record in records)
         super().__init__(name, frozenset().union(*(record.takes for record in records)), plains={dict})
         self._by_type = {kind: record for record in records for kind in record.takes}
-        self._by_tag = {record.tag[1]: record for record in records if record.tag is not None}
-        self._field = next(record.tag[0] for record in records if record.tag is not None)
+        self.by_tag = {record.tag[1]: record for record in records if record.tag is not None}
+        self.field = next(record.tag[0] for record in records if record.tag is not None)
 
     def pack(self, value: object, world: World, room: int, /) -> object:
         record = self._by_type.get(type(value))
@@ -125,8 +125,8 @@ class Tagged(Form):
         return record.pack(value, world, room)
 
     def build(self, plain: object, world: World, /) -> object:
-        tag = plain.get(self._field) if isinstance(plain, dict) else None
-        record = self._by_tag.get(tag) if isinstance(tag, (str, int)) else None
+        tag = plain.get(self.field) if isinstance(plain, dict) else None
+        record = self.by_tag.get(tag) if isinstance(tag, (str, int)) else None
         if record is None:
             raise MisfitError(f"Invalid value {tag!r} for the tag of `{self.name}`")
         return record.build(plain, world)

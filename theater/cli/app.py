@@ -14,7 +14,8 @@ from theater.cli.options import shared
 
 VERBS = {
     "demo": "Watch a crew of actors work, fail, recover and leave a record.",
-    "run": "Run an actor until Ctrl-C, and show what happens.",
+    "run": "Run an actor or a crew until Ctrl-C, and show what happens.",
+    "check": "Say all that is wrong with a manifest, or who is in its crew.",
     "ps": "List the actors of a folder.",
     "log": "Print an actor's chain, and follow it.",
     "show": "Show one event whole.",

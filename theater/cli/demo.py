@@ -18,7 +18,7 @@ from theater.cli import playbill
 from theater.cli.demos import audit, ledger, reading
 from theater.cli.endings import WRONG, Ended
 from theater.cli.hosting import perform
-from theater.cli.options import HOME, Settings, as_json, verb
+from theater.cli.options import HOME, Settings, as_json, group, verb
 from theater.cli.screen import Screen, document, screen
 from theater.cli.verify import plain
 
@@ -32,7 +32,7 @@ _WIDTH = 110  # characters, of the picture in the README
 T = TypeVar("T")
 
 
-@click.group()
+@group
 def command() -> None:
     """Watch a crew of actors work, fail, recover and leave a record that verifies."""
 

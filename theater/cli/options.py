@@ -18,6 +18,7 @@ class Settings:
     """What the shared options say."""
 
     home: Path = Path(HOME)
+    is_home_said: bool = False  # by an option or the environment
     debug: bool = False
 
 
@@ -25,6 +26,7 @@ def _keep(ctx: click.Context, param: click.Parameter, value: object) -> None:
     settings = ctx.ensure_object(Settings)
     if value and param.name is not None:
         setattr(settings, param.name, value)
+        settings.is_home_said = settings.is_home_said or param.name == "home"
 
 
 def _options(*, envvar: str | None) -> list[click.Parameter]:
@@ -53,6 +55,13 @@ def shared(command: C) -> C:
     """Give the command `theater` the options of all verbs; it alone reads the environment."""
     command.params += _options(envvar="THEATER_HOME")
     return command
+
+
+def group(function: Callable[..., object]) -> click.Group:
+    """Make a function a group of verbs; the options of all verbs may stand before theirs, too."""
+    made: click.Group = click.group()(function)
+    made.params += _options(envvar=None)
+    return made
 
 
 def verb(*, example: str) -> Callable[[Callable[..., object]], click.Command]:

@@ -1,48 +1,64 @@
-"""`theater run`: one actor of yours, its events shown as they come."""
+"""`theater run`: an actor of yours or a whole crew, its events shown as they come."""
 
 from __future__ import annotations
 
-import sys
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import anyio
 import anyio.to_thread
 import click
 
-from theater import Actor, ActorFailedError, ActorRef, Event, FolderError, Theater, TheaterError
-from theater.cli.endings import FAILED, Ended
+from theater import (
+    Actor,
+    ActorFailedError,
+    ActorRef,
+    Event,
+    FolderError,
+    ManifestError,
+    Theater,
+    TheaterError,
+)
+from theater.cli.crews import SUFFIX, look_here_first, theater_of
+from theater.cli.endings import FAILED, USAGE, Ended
 from theater.cli.hosting import perform
 from theater.cli.lines import News, line_of
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import line, screen
 from theater.cli.values import event_json
+from theater.cli.visible import visible
 
 _PAUSE = 0.1  # seconds between two looks at what is new
 
+_Start: TypeAlias = Callable[[], Awaitable[Sequence[ActorRef[Any]]]]
+"""Gives the actors that are run, once the theater is open."""
 
-@verb(example="theater run crew:Librarian")
-@click.argument("actor", metavar="MODULE:ACTOR")
+
+@verb(example="theater run crew:Librarian\ntheater run crew.toml")
+@click.argument("what", metavar="MODULE:ACTOR|MANIFEST.toml")
 @as_json
-def command(settings: Settings, actor: str, *, as_json: bool) -> None:
-    """Run an actor until Ctrl-C or SIGTERM, and show its events and those of all whom it spawns.
+def command(settings: Settings, what: str, *, as_json: bool) -> None:
+    """Run an actor, or the crew of a manifest, until Ctrl-C or SIGTERM; show all events.
 
-    It is spawned with its defaults under the name of its class in lower case; if it is asleep in the folder,
-    it goes on. MODULE is looked for in the current directory first. With --json each line is an event.
+    An actor is spawned with its defaults under the name of its class in lower case, a crew as its manifest
+    says; who is asleep in the folder goes on. MODULE is looked for in the current directory first. It ends by
+    itself when the actor, or the whole crew, has ended. With --json each line is an event.
     """
-    found = _actor(actor)
+    theater, start = _crew(what, settings) if what.endswith(SUFFIX) else _one(what, settings)
     show = _Show(settings.home, as_json=as_json)
 
     async def main(until: anyio.CancelScope) -> None:
-        async with Theater(settings.home) as theater:
-            try:
-                ref = await theater.spawn(found, name=type(found).__name__.lower(), resume=True)
-            except ActorFailedError as error:
-                raise Ended(FAILED) from error  # the runtime has said why
-            with until:
-                await _watch(theater, ref, show)
+        try:
+            async with theater:
+                refs = await start()
+                with until:
+                    await _watch(theater, refs, show)
+        except ActorFailedError as error:
+            raise Ended(FAILED) from error  # the runtime has said why
 
     try:
         perform(main, debug=settings.debug)
@@ -51,24 +67,55 @@ def command(settings: Settings, actor: str, *, as_json: bool) -> None:
             show.now()
         raise
     show.now()
-    if show.reason == "failed":
+    if show.has_failed:
         raise Ended(FAILED)
 
 
-async def _watch(theater: Theater, ref: ActorRef[Actor], show: _Show) -> None:
-    """Show what happens until the actor ends."""
-    chain = theater.chain(ref)
-    while chain[-1].kind != "actor/stopped":
+def _one(text: str, settings: Settings) -> tuple[Theater, _Start]:
+    """A theater for one actor."""
+    actor, theater = _actor(text), Theater(settings.home)
+
+    async def start() -> tuple[ActorRef[Any], ...]:
+        return (await theater.spawn(actor, name=type(actor).__name__.lower(), resume=True),)
+
+    return theater, start
+
+
+def _crew(text: str, settings: Settings) -> tuple[Theater, _Start]:
+    """A theater for the crew of a manifest, which is there when it is open."""
+    path = Path(text)
+    if not path.is_file():
+        raise click.UsageError(f"there is no file {text!r}")
+    try:
+        theater = theater_of(path, settings)
+    except ManifestError as error:
+        for problem in error.problems:
+            click.echo(f"theater: {visible(f'{text}: {problem}')}", err=True)
+        raise Ended(USAGE) from error
+
+    async def start() -> tuple[ActorRef[Any], ...]:
+        return theater.crew
+
+    return theater, start
+
+
+async def _watch(theater: Theater, refs: Sequence[ActorRef[Any]], show: _Show) -> None:
+    """Show what happens until all of them have ended."""
+    chains = [theater.chain(ref) for ref in refs]
+    while chains:
+        for chain in chains:
+            show.has_failed |= chain[-1].kind == "actor/stopped" and chain[-1].body.get("reason") == "failed"
+        chains = [chain for chain in chains if chain[-1].kind != "actor/stopped"]
         await anyio.to_thread.run_sync(show.now)
-        await anyio.sleep(_PAUSE)
-    show.reason = str(chain[-1].body.get("reason"))
+        if chains:
+            await anyio.sleep(_PAUSE)
 
 
 class _Show:
     """Prints what is new in a folder."""
 
     def __init__(self, home: Path, *, as_json: bool) -> None:
-        self.reason = ""  # why the actor ended, if it did
+        self.has_failed = False  # an actor that was run ended so
         self._home = home
         self._as_json = as_json
         self._console = screen()
@@ -104,7 +151,7 @@ def _actor(text: str) -> Actor:
     module, colon, name = text.partition(":")
     if not (module and colon and name):
         raise click.UsageError(f"{text!r} is not MODULE:ACTOR, such as crew:Librarian")
-    sys.path.insert(0, str(Path.cwd()))
+    look_here_first()
     try:
         found = getattr(import_module(module), name, None)
     except (Exception, SystemExit) as error:

@@ -10,7 +10,7 @@ import click
 from theater import ContentNotFoundError, ContentRef, MalformedError, StoreNotFoundError, Theater
 from theater.cli.hosting import perform
 from theater.cli.looking import Look
-from theater.cli.options import Settings, as_json, verb
+from theater.cli.options import Settings, as_json, group, verb
 from theater.cli.screen import document, screen, table
 from theater.cli.shelf import NAME, Shelf
 from theater.cli.values import size_of
@@ -23,7 +23,7 @@ _LEAST = 4  # that name a content
 _store = click.option("--store", "store_id", metavar="ID", help="Another of its stores; by default its own.")
 
 
-@click.group()
+@group
 def command() -> None:
     """Look into the stores of actors, running or not, and keep files in a store of your own.
 

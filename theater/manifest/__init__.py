@@ -1,0 +1,1 @@
+"""Manifests: a crew of actors, described in TOML."""
