@@ -13,7 +13,7 @@ import pytest
 from journal_disks import FailingDisk
 from told import kinds, told
 
-from theater import Actor, ActorRef, History, JournalFailedError, Theater, handler
+from theater import Actor, ActorFailedError, ActorRef, History, JournalFailedError, Theater, handler
 from theater.journal import DiskJournal
 
 pytestmark = pytest.mark.real_clock
@@ -41,6 +41,12 @@ class Producer(Actor):
         channel = self.context.accept()
         async for value in channel:
             await channel.send(value)
+
+    @handler
+    async def break_off(self) -> None:
+        channel = self.context.accept()
+        await channel.send("before")
+        raise ValueError("broken off")
 
     @handler
     async def rest(self) -> None:
@@ -165,9 +171,12 @@ async def test_what_a_reader_asked_for_that_went_with_the_theater_is_not_begun_o
 
     begun, after = await begun_after(tmp_path / "theater")
 
+    history = History(tmp_path / "theater")
+    snapshots = [event.body for event in history.chain("producer") if event.kind == "actor/snapshot"]
     assert begun == 0
     assert "actor/failed" not in after
-    assert History(tmp_path / "theater").verify().ok
+    assert [letter["handler"] for body in snapshots for letter in body["mailbox"]] == ["rest"]
+    assert history.verify().ok
 
 
 @pytest.mark.parametrize("how", ["read", "talk"])
@@ -179,6 +188,36 @@ async def test_nor_is_it_after_a_crash(tmp_path: Path, how: str) -> None:
     assert begun == 0
     assert "actor/failed" not in after
     assert History(tmp_path / "crashed").verify().ok
+
+
+async def test_an_actor_that_died_in_a_conversation_is_left_alone_by_the_name_of_its_handler(
+    tmp_path: Path,
+) -> None:
+    folder, crashed = tmp_path / "theater", tmp_path / "crashed"
+    async with Theater(folder) as theater:
+        producer = await theater.spawn(Producer(), name="producer")
+        async with await producer.open(Producer.talk) as channel:
+            await channel.send(1)
+            await channel.receive()
+            await theater._begun().committed()
+            shutil.copytree(folder, crashed)  # as the disk would look if the power went now
+
+    async with Theater(crashed) as theater:
+        [left] = (await theater.resume(classes=[Producer])).left
+
+    assert "died while it handled talk" in left.why
+
+
+async def test_an_error_that_ends_a_conversation_is_known_outside_when_it_is_durable(
+    durable_theater: Theater,
+) -> None:
+    producer = await durable_theater.spawn(Producer())
+    channel = await producer.open(Producer.break_off)
+
+    assert await channel.receive() == "before"
+    with pytest.raises(ActorFailedError, match="ValueError: broken off"):
+        await channel.receive()
+    assert durable_theater.chain(producer).committed > 3
 
 
 async def test_an_actor_that_conversed_is_resumed(tmp_path: Path) -> None:
