@@ -7,7 +7,7 @@ from typing import Any
 
 import anyio
 import pytest
-from told import kinds, told
+from told import kinds, only, told
 
 from theater import (
     ALL,
@@ -151,6 +151,52 @@ async def test_opening_a_stream_is_sending_a_message(theater: Theater) -> None:
     assert await reader.ask(Worker.read, worker) == ["first", "in a stream"]
     with pytest.raises(NotAllowedError):
         await nobody.ask(Worker.read, worker)
+
+
+@pytest.mark.parametrize("limited", ["opener", "accepter"])
+async def test_what_is_sent_over_a_channel_counts_as_messages(theater: Theater, limited: str) -> None:
+    class Caller(Actor):
+        @handler
+        async def converse(self) -> None:
+            channel = self.context.accept()
+            async for value in channel:
+                await channel.send(value)
+
+        @handler(raises=(NotAllowedError,))
+        async def call(self, other: ActorRef[Any], count: int) -> list[int]:
+            async with await other.open(Caller.converse) as channel:
+                echoes = []
+                for number in range(count):
+                    await channel.send(number)
+                    echoes.append(await channel.receive())
+                return echoes
+
+    few = {limited: Grants(messages_per_second=3)}
+    opener = await theater.spawn(Caller(), grants=few.get("opener"))
+    accepter = await theater.spawn(Caller(), grants=few.get("accepter"))
+
+    assert await opener.ask(Caller.call, accepter, 2) == [0, 1]
+    await anyio.sleep(2)
+    with pytest.raises(NotAllowedError if limited == "opener" else ActorFailedError, match="may send 3 mess"):
+        await opener.ask(Caller.call, accepter, 4)
+
+    refused = only(theater, opener if limited == "opener" else accepter, "message/refused").body
+    assert (refused["handler"], refused["args"]) == ("@channel", [2 if limited == "opener" else 3])
+
+
+async def test_a_limited_actor_s_value_for_the_world_outside_is_refused_on_record(theater: Theater) -> None:
+    class Host(Actor):
+        @handler(raises=(NotAllowedError,))
+        async def greet(self) -> None:
+            await self.context.accept().send("hello")
+
+    host = await theater.spawn(Host(), grants=Grants.none())
+
+    async with await host.open(Host.greet) as channel:
+        with pytest.raises(NotAllowedError):
+            await channel.receive()
+
+    assert only(theater, host, "message/refused").body["to"] == bytes(16)
 
 
 async def test_a_theater_at_hand_while_an_actor_is_loaded_finds_no_more(theater: Theater) -> None:

@@ -31,6 +31,7 @@ class Channel:
 
         Raises:
             ChannelClosedError: either side has closed it.
+            NotAllowedError: an actor sends more per second than it was granted.
             TypeError: the value cannot be packed.
             AskCycleError: the other side waits for this one already.
             SetupError: this is not who opened or accepted it.

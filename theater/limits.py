@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.options import Options
 
+_OUTSIDE = bytes(16)
 _SHOWN = 1_000  # characters of what was asked that are recorded
 
 
@@ -73,6 +74,16 @@ def message_refusal(cell: Cell) -> str:
         return ""
     when = "" if wait == inf else f"; the next may go in {wait:.3g} s"
     return f"{cell.name} may send {grants.said('messages_per_second')} messages per second{when}"
+
+
+def check_value(cell: Cell, to: Cell | None, plain: Any) -> None:
+    """Let the actor send a value over a channel, outside if `to` is None: it counts as a message."""
+    why = message_refusal(cell)
+    if why:
+        told = {"class": "NotAllowedError", "text": why}
+        body = {"to": _OUTSIDE if to is None else to.id, "ask": False, "args": [plain], "handler": "@channel"}
+        cell.note("message/refused", body | {"error": told})
+        raise NotAllowedError(why)
 
 
 def _is_below(target: Cell | None, cell: Cell) -> bool:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from theater import sending
+from theater import limits, sending
 from theater.errors import ChannelClosedError, SetupError
 from theater.loop import Future, running_loop
 from theater.mailbox import Envelope, Triple
@@ -125,6 +125,8 @@ class End:
             await self._wait(other)
         if self.is_closed or other.is_closed:
             raise self._closed()
+        if self.cell is not None:
+            limits.check_value(self.cell, other.cell, plain)
         origin = self._record_sent("@channel", [plain])
         other.put(Value(arrived, plain, origin, other.gate()))
 
