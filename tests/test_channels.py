@@ -759,3 +759,12 @@ async def test_messages_that_open_streams_and_channels_are_counted_like_others(t
     now = theater.statistics()
 
     assert (now.sent, now.handled, now.unaccounted) == (3, 3, 0)
+
+
+async def test_a_channel_tells_how_it_stands(theater: Theater) -> None:
+    host = await theater.spawn(Host(), name="h")
+
+    async with await host.open(Host.hear) as channel:
+        assert repr(channel) == "<Channel Host.hear of 'h' open>"
+
+    assert repr(channel) == "<Channel Host.hear of 'h' closed>"

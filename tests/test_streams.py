@@ -946,3 +946,64 @@ async def read_within(producer: ActorRef[Producer], limit: float) -> None:
     with anyio.move_on_after(limit):
         async for _ in producer.stream(Producer.count, 1000, 0.2):
             pass
+
+
+# -- odds ------------------------------------------------------------------------------------------------
+
+
+async def test_a_stream_without_an_annotation_carries_plain_values(theater: Theater) -> None:
+    class Loose(Actor):
+        @handler
+        async def things(self):  # type: ignore[no-untyped-def]  # noqa: ANN202  # on purpose
+            yield 1
+            yield ["two"]
+
+    loose = await theater.spawn(Loose())
+
+    assert [thing async for thing in loose.stream("things")] == [1, ["two"]]
+
+
+async def test_a_stream_that_another_task_closes_while_its_message_waits_for_room_is_never_begun(
+    theater: Theater,
+) -> None:
+    producer = await theater.spawn(Producer(), mailbox=1)
+    first, second = producer.stream(Producer.count, 1000), producer.stream(Producer.count, 1000)
+    await anext(first)
+    await second.__aenter__()
+    third = producer.stream(Producer.count, 1000)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(third.__aenter__)
+        await anyio.wait_all_tasks_blocked()
+        await third.aclose()
+        await first.aclose()
+        await second.aclose()
+
+    assert await producer.ask(Producer.book) == (2, 2)
+    assert theater.statistics().unaccounted == 0
+
+
+async def test_a_stream_tells_how_it_stands(theater: Theater) -> None:
+    producer = await theater.spawn(Producer(), name="p")
+    stream = producer.stream(Producer.count, 3)
+
+    shown = [repr(stream)]
+    async with stream:
+        shown.append(repr(stream))
+    shown.append(repr(stream))
+
+    states = ("not begun", "open", "left or ended")
+    assert shown == [f"<Stream Producer.count of 'p' {state}>" for state in states]
+
+
+async def test_a_stream_is_not_read_in_another_thread(theater: Theater) -> None:
+    producer = await theater.spawn(Producer())
+    stream = producer.stream(Producer.count, 3)
+    await anext(stream)
+
+    async def read() -> None:
+        await anext(stream)
+
+    with pytest.raises(SetupError, match="from_thread"):
+        await anyio.to_thread.run_sync(asyncio.run, read())
+    await stream.aclose()
