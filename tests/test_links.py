@@ -15,6 +15,7 @@ from theater import (
     Actor,
     ActorFailedError,
     ActorRef,
+    Grants,
     Reason,
     RestartLimit,
     Supervision,
@@ -226,6 +227,18 @@ async def test_an_actor_cannot_be_linked_to_itself(theater: Theater) -> None:
 
     with pytest.raises(ActorFailedError, match="cannot be linked to itself"):
         await a.ask(Friend.bind, a)
+
+
+async def test_who_may_not_stop_an_actor_may_not_link_itself_to_it(theater: Theater) -> None:
+    a, b = await theater.spawn(Friend(), grants=Grants(stop="c*")), await theater.spawn(Friend(), name="b")
+
+    with pytest.raises(ActorFailedError, match="NotAllowedError"):
+        await a.ask(Friend.bind, b)
+    await a.kill()
+    await theater.settled()
+
+    assert told(theater, a, "message/refused")[0].body["handler"] == "@link"
+    assert ended(theater, b) is None
 
 
 async def test_a_link_stands_in_both_chains(theater: Theater) -> None:

@@ -143,6 +143,7 @@ class Context:
             SetupError: it is this actor itself.
             NotAllowedError: it was not granted to end that actor.
             NotRunningError: it is asleep in the record.
+            NotAllowedError: this actor may not end that one.
         """
         links.link(self._cell, ref._cell)
 
