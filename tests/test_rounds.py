@@ -526,6 +526,20 @@ async def test_a_kill_of_any_member_leaves_the_round_to_the_others(theater: Thea
     assert {life for life, _ in await facts(*(one for one in all_three if one != ref))} == {2}
 
 
+async def test_a_member_that_is_being_stopped_is_let_go_when_the_round_begins_again(theater: Theater) -> None:
+    _, a, b, c = await crew(theater, of(ONE_FOR_ALL, a={"actor": Worker(starts_for=1)}))
+    await fail(b)
+    await anyio.sleep(0.5)  # a is starting, b and c wait for it
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(c.stop)
+        await anyio.lowlevel.checkpoint()
+        await a.tell(Worker.fail)
+
+    await theater.settled()
+    assert ended(theater, c) == "normal"
+    assert [life for life, _ in await facts(a, b)] == [3, 2]
+
+
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_the_end_of_the_supervisor_ends_the_round(theater: Theater, how: str) -> None:
     boss, *all_three = await in_the_middle(theater)

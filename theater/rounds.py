@@ -8,7 +8,7 @@ dissolves it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -48,16 +48,13 @@ class Round:
         self.places = places
         self.hurry = hurry  # ends the wait before the first start
 
-    def supersede(self) -> None:
-        """A new round takes over, with all who have yet to start again."""
-        self._task.cancel()
-
-    def dissolve(self) -> None:
-        """Let everybody go on by themselves."""
+    def dissolve(self, *, but: Collection[Cell] = ()) -> None:
+        """Let everybody go on by themselves, but for those whom a new round takes over."""
         self._task.cancel()
         for place in self.places:
-            place.leave()
-            place.cell.more().place = None
+            if place.cell not in but:
+                place.leave()
+                place.cell.more().place = None
 
 
 def begin(
@@ -69,7 +66,7 @@ def begin(
     """
     kept = above.more()
     if kept.round is not None:
-        kept.round.supersede()
+        kept.round.dissolve(but=start_again)  # one that is being stopped meanwhile is not among them
     hurry = above.loop.create_future()
     places = [_place_of(cell, hurry) for cell in start_again]
     task = start(above.loop, _carry_out(leader, stop, places, hurry, delay), current=None)

@@ -53,15 +53,15 @@ def hurry(cell: Cell) -> None:
 
 def interrupt(cell: Cell, why: str) -> None:
     """Cut off the message at hand, which fails, again and again until it lets go; the actor goes on."""
-    if cell.extras is None or cell.extras.interrupted is None:
-        cell.more().interrupted = why
+    kept = cell.more()
+    if cell.current is not None and not cell.is_ending and kept.interrupted is None:
+        kept.interrupted = why
         _interrupt(cell, cell.current)
 
 
-def _interrupt(cell: Cell, envelope: Envelope | None) -> None:
-    if envelope is None or cell.task is None or cell.is_ending or cell.more().interrupted is None:
-        return
-    if cell.current is envelope:
+def _interrupt(cell: Cell, envelope: Envelope) -> None:
+    is_at_it = cell.current is envelope and not cell.is_ending and cell.more().interrupted is not None
+    if is_at_it and cell.task is not None:
         cell.task.cancel()
         cell.loop.call_later(AGAIN, _interrupt, cell, envelope)
 
