@@ -509,7 +509,7 @@ async def test_hooks_have_the_grants_of_their_actor(theater: Theater) -> None:
         async def on_start(self) -> None:
             await self._try("on_start")
 
-        async def on_stop(self, _: Reason) -> None:
+        async def on_stop(self, reason: Reason) -> None:  # noqa: ARG002  # whatever it is
             await self._try("on_stop")
 
         async def _try(self, where: str) -> None:
