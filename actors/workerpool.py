@@ -70,9 +70,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from theater import Actor, ActorRef, DeliveryError, Reason, handler
+from theater import (
+    TRANSIENT,
+    Actor,
+    ActorRef,
+    DeliveryError,
+    Directive,
+    Reason,
+    RestartLimit,
+    Supervision,
+    handler,
+)
 
 W = TypeVar("W", bound=Actor)
 R = TypeVar("R")
@@ -89,12 +99,16 @@ class Lease(Generic[W]):
 class WorkerPool(Actor, Generic[W]):
     """Subclass it and say in `hire` what a worker is.
 
-    A worker that fails is started again, with the same ref; one that has ended is replaced by a new one. At
-    most `size` messages are at hand at a time, and `room` wait at each worker; whoever sends more waits.
+    A worker that fails is started again, with the same ref, up to `lives` times; one that has ended is
+    replaced by a new one, and the pool goes on. At most `size` messages are at hand at a time, and `room` wait at each
+    worker; whoever sends more waits.
     """
+
+    supervision: ClassVar[Supervision] = Supervision()
 
     size: int = 4
     room: int = 64
+    lives: int = 3
     patience: float = 600.0  # seconds, after which a worker that nobody gave back counts as given back
     hired: int = 0  # workers so far: the number of the newest
     turns: int = 0  # refs handed out so far
@@ -147,6 +161,13 @@ class WorkerPool(Actor, Generic[W]):
         first = self.turns % self.size
         return min(self.workers[first:] + self.workers[:first], key=taken.count)
 
+    def on_load(self) -> None:
+        self._failed: dict[bytes, int] = {}  # how often, by worker
+
+    def decide(self, child: ActorRef[Any], error: Exception) -> Directive | None:  # noqa: ARG002  # a hook
+        self._failed[child.id] = self._failed.get(child.id, 0) + 1
+        return Directive.STOP if self._failed[child.id] > self.lives else Directive.RESTART
+
     async def on_start(self) -> None:
         if self.size < 1:
             raise ValueError(f"a pool has at least 1 worker, not {self.size}")
@@ -155,13 +176,16 @@ class WorkerPool(Actor, Generic[W]):
 
     async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:
         self.context.log(f"{child.name} ended: {reason.value}")
+        self._failed.pop(child.id, None)
         self.leases = {number: lease for number, lease in self.leases.items() if lease[0] != child}
         if child in self.workers:
             self.workers[self.workers.index(child)] = await self._hire()
 
     async def _hire(self) -> ActorRef[W]:
         self.hired += 1
-        return await self.context.spawn(self.hire(), name=f"worker-{self.hired}", mailbox=self.room)
+        limit = RestartLimit(restarts=self.lives + 1)  # `decide` comes before it
+        name, worker = f"worker-{self.hired}", self.hire()
+        return await self.context.spawn(worker, name=name, restart=TRANSIENT, mailbox=self.room, limit=limit)
 
 
 async def with_worker(pool: ActorRef[WorkerPool[W]], job: Callable[[ActorRef[W]], Awaitable[R]]) -> R:

@@ -20,6 +20,10 @@ class Worker(Actor):
         return self.done
 
     @handler
+    async def leave(self) -> None:
+        self.context.stop()
+
+    @handler
     async def crash(self) -> None:
         raise RuntimeError("dropped it")
 
@@ -75,13 +79,30 @@ async def test_a_worker_that_ended_for_good_is_replaced(theater: Theater) -> Non
         await before[0].ask(Worker.work)
 
 
-async def test_a_worker_that_crashes_past_its_limit_is_replaced(theater: Theater) -> None:
+@pytest.mark.parametrize("lives", [0, 3, 10])
+async def test_a_worker_that_has_used_up_its_lives_is_replaced_and_the_others_stay(
+    theater: Theater, lives: int
+) -> None:
+    pool = await theater.spawn(Workers(size=2, lives=lives))
+    worker, other = await take(pool, 2)
+    await other.ask(Worker.work)
+
+    for _ in range(lives + 1):
+        with pytest.raises(ActorFailedError):
+            await worker.ask(Worker.crash)
+    await theater.settled()
+
+    new, same = await take(pool, 2)
+    assert (new != worker, same) == (True, other)
+    assert [await new.ask(Worker.work), await same.ask(Worker.work)] == [1, 2]
+    assert theater.statistics().restarts == lives
+
+
+async def test_a_worker_that_ended_itself_is_replaced(theater: Theater) -> None:
     pool = await theater.spawn(Workers(size=1))
     (worker,) = await take(pool, 1)
 
-    for _ in range(4):
-        with pytest.raises(ActorFailedError):
-            await worker.ask(Worker.crash)
+    await worker.ask(Worker.leave)
     await theater.settled()
 
     (other,) = await take(pool, 1)
