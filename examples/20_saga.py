@@ -14,10 +14,9 @@ from theater import Actor, ActorRef, Theater, effect, handler
 
 
 @effect(raises=(PermissionError,))
-async def charge(name: str) -> str:  # stands for a bank
+async def charge(name: str) -> None:  # stands for a bank
     if name == "bob":
         raise PermissionError(f"the card of {name} is refused")
-    return f"a receipt for {name}"
 
 
 class Shelf(Actor):
@@ -32,7 +31,6 @@ class Shelf(Actor):
 class Order(Saga):
     name: str
     shelf: ActorRef[Shelf]
-    receipt: str = ""
 
     def steps(self) -> list[Step]:
         return [Step(self.pack, self.unpack), Step(self.pay)]
@@ -44,7 +42,7 @@ class Order(Saga):
         await self.shelf.ask(Shelf.add, 1)
 
     async def pay(self) -> None:
-        self.receipt = await self.context.effect(charge, self.name)
+        await self.context.effect(charge, self.name)
 
 
 async def main() -> None:
@@ -53,10 +51,8 @@ async def main() -> None:
         for name in ("ann", "bob"):
             order = await theater.spawn(Order(name=name, shelf=shelf))
             outcome = await order.ask(Order.run)
-            print(
-                f"{name}: {outcome.status.value}, {outcome.steps_done} steps stand.",
-                outcome.trouble or "All is well.",
-            )
+            trouble = outcome.trouble or "All is well."
+            print(f"{name}: {outcome.status.value}, {outcome.steps_done} steps stand. {trouble}")
         print("left on the shelf:", await shelf.ask(Shelf.add, 0))
 
 
