@@ -100,8 +100,8 @@ class WorkerPool(Actor, Generic[W]):
     """Subclass it and say in `hire` what a worker is.
 
     A worker that fails is started again, with the same ref, up to `lives` times; one that has ended is
-    replaced by a new one, and the pool goes on. At most `size` messages are at hand at a time, and `room` wait
-    at each worker; whoever sends more waits.
+    replaced by a new one, and the pool goes on. At most `size` messages are at hand at a time,
+    and `room` wait at each worker; whoever sends more waits.
     """
 
     supervision: ClassVar[Supervision] = Supervision()
