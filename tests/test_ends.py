@@ -586,3 +586,26 @@ async def test_an_on_load_that_raises_what_is_no_exception_leaves_nothing_behind
 
     assert theater.statistics().actors == 0
     assert reason(theater, odd) == "failed"
+
+
+async def test_a_handler_that_could_not_take_the_news_is_refused_when_the_watch_begins(
+    theater: Theater,
+) -> None:
+    class Careless(Actor):
+        @handler
+        async def watch(self, other: ActorRef[Any]) -> str:
+            try:
+                self.context.watch(other, Careless.ended)
+            except TypeError as error:
+                return str(error)
+            return "watching"
+
+        @handler
+        async def ended(self, other: ActorRef[Any], reason: Any) -> None:
+            """`Any` takes plain values, and a Reason is none."""
+
+    careless, other = await theater.spawn(Careless()), await theater.spawn(Careless())
+
+    assert "argument 'reason'" in await careless.ask(Careless.watch, other)
+    await other.stop()
+    assert theater.statistics().actors == 1

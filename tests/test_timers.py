@@ -8,7 +8,7 @@ import anyio
 import pytest
 from told import kinds, only, told, triple
 
-from theater import Actor, Theater, Timer, handler
+from theater import Actor, Backoff, Theater, Timer, handler
 from theater.errors import ActorFailedError
 
 SECOND = 1_000_000_000
@@ -241,3 +241,40 @@ async def test_a_pending_timer_does_not_keep_a_theater_from_settling(theater: Th
     await theater.settled()
 
     assert anyio.current_time() < 1
+
+
+async def test_after_a_long_wait_for_a_restart_there_is_no_burst_either(theater: Theater) -> None:
+    clock = await theater.spawn(Clock(), backoff=Backoff(first=1000, most=1000))
+    await clock.ask(Clock.every, 1)
+
+    with pytest.raises(ActorFailedError):
+        await clock.ask(Clock.fail)
+    await theater.settled()
+
+    assert theater.statistics().restarts == 1
+    assert (await clock.ask(Clock.report))[0] == ["again"]
+
+
+async def test_a_ring_that_is_stashed_comes_back_and_the_timer_goes_on(theater: Theater) -> None:
+    class Sleepy(Clock):
+        asleep: bool = True
+
+        @handler
+        async def ring(self, name: str) -> None:
+            if self.asleep:
+                self.context.stash()
+            else:
+                await super().ring(name)
+
+        @handler
+        async def wake(self) -> int:
+            self.asleep = False
+            return self.context.unstash()
+
+    clock = await theater.spawn(Sleepy())
+    await clock.ask(Clock.every, 10)
+    await anyio.sleep(25)
+
+    assert await clock.ask(Sleepy.wake) == 2
+    await anyio.sleep(10)
+    assert (await clock.ask(Clock.report))[0] == ["again"] * 3

@@ -118,9 +118,11 @@ class Context:
 
         Raises:
             NotAllowedError: it was not granted to watch that actor.
+            TypeError: the handler does not take a ref and a `Reason`.
         """
         cell = self._cell
         name = sending.plan_for(cell, handler).name
+        notices.notice(cell, name, (ref, Reason.NORMAL), {})  # at the end itself nobody could be told
         cell.asked()
         limits.check_reach(cell, "watch", "@watch", ref._cell)
         cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})

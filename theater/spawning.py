@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from theater import limits, orders, restarting, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.codec import prepare
-from theater.errors import ActorFailedError, SetupError
+from theater.errors import ActorFailedError, NameTakenError, SetupError
 from theater.failure import text_of
 from theater.loop import pause, start
 from theater.options import Options
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from theater.stage import Stage
 
 _SLICE = 64  # actors started in a row
+_GENERATED = re.compile("-[0-9a-f]{12}$")  # how names end that nobody gave; those are not kept by name
 
 
 async def spawn_top(
@@ -107,7 +109,7 @@ def _make(
     id = theater.entropy(16)
     path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")
     if name is not None:
-        theater.check_name(path)
+        _check_free(theater, path)
     cell = Cell(theater, plan, id=id, name=path, options=options)
     if supervision is not None:
         cell.more().supervision = supervision
@@ -116,6 +118,14 @@ def _make(
     supervisor.add_child(above, cell)
     begin(cell, state)
     return cell
+
+
+def _check_free(theater: Stage, path: str) -> None:
+    alive = theater.names
+    if path in alive or (_GENERATED.search(path) and any(one.name == path for one in theater.cells.values())):
+        raise NameTakenError(f"an actor named {path!r} is alive here")
+    if path in theater.asleep:
+        raise NameTakenError(f"an actor named {path!r} is asleep in the record; spawn it with resume=True")
 
 
 def _record_spawn(cell: Cell, above: Cell | None, state: dict[str, Any]) -> None:
