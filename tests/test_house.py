@@ -25,8 +25,8 @@ SHELL_TEXT = """
     loop journal entries recorded recorder livechain verify store limits failure marking handler yielding
     effects field state signature lanes onward mailbox options supervision plan actor waits turn extras
     settling letters sending opening flow streaming talk channels ref notices timers watching signals orders
-    links stashing deferring owning context supervisor rounds restarting life cell spawning sleepers
-    directory statistics closing reunion resuming stage manifest system history testing cli
+    links stashing deferring forwarding owning context supervisor rounds restarting life cell spawning
+    sleepers directory statistics closing reunion resuming stage manifest system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

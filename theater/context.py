@@ -8,7 +8,18 @@ from datetime import datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
 
-from theater import channels, deferring, effects, limits, links, notices, orders, sending, stashing
+from theater import (
+    channels,
+    deferring,
+    effects,
+    forwarding,
+    limits,
+    links,
+    notices,
+    orders,
+    sending,
+    stashing,
+)
 from theater.channels import Channel
 from theater.deferring import Reply
 from theater.grants import Grants
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from theater.cell import Cell
 
 A = TypeVar("A", bound="Actor")
+B = TypeVar("B")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -202,6 +214,34 @@ class Context:
             TypeError: an argument cannot be packed (a result that cannot is an `EffectFailedError`).
         """
         return await effects.run(self._cell, function, args, kwargs)
+
+    @overload
+    async def forward(self, ref: ActorRef[Any], /) -> R: ...  # pyright: ignore[reportInvalidTypeVarUse]  # what fits
+    @overload
+    async def forward(
+        self,
+        ref: ActorRef[B],
+        handler: Callable[Concatenate[B, P], Coroutine[Any, Any, object]],
+        /,
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> R: ...  # pyright: ignore[reportInvalidTypeVarUse]  # the same
+    @overload
+    async def forward(self, ref: ActorRef[Any], handler: str, /, *args: Any, **kwargs: Any) -> R: ...  # pyright: ignore[reportInvalidTypeVarUse]  # the same
+    async def forward(self, ref: ActorRef[Any], handler: Any = None, /, *args: Any, **kwargs: Any) -> Any:
+        """Send the message at hand on to another actor, which answers whoever asked; returns once it is sent.
+
+        Without a handler it is the one of the same name, with the same arguments. What this handler returns
+        is ignored from then on, so `return await self.context.forward(ref)` will do. When the asker gives up,
+        that reaches the one that has the message.
+
+        Raises:
+            AskCycleError: the answer could never come, because that actor waits for the asker.
+            TimeoutError: the asker has given up; a handler that ends by it is abandoned.
+            TypeError, NotRunningError, MailboxFullError: as `ActorRef.tell`; the message is still ours.
+            SetupError: the message was forwarded or deferred already, or the ref is of another theater.
+        """
+        await forwarding.forward(self._cell, ref._cell, handler, args, kwargs)
 
     def defer(self) -> Reply:
         """Answer the message at hand later: its handler may return, and what it returns is ignored.

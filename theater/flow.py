@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
-from theater import opening, sending
+from theater import opening, sending, settling
 from theater.errors import SetupError
 from theater.loop import Future, running_loop
 from theater.mailbox import Envelope, Triple
@@ -224,7 +224,7 @@ class Flow:
         self._let_go()
         self.is_left = True
         if self._turn is not None:
-            sending.record_answer(self._turn, self.envelope)
+            settling.record_answer(self._turn, self.envelope)
         assert self.envelope.reply is not None
         self.envelope.reply.result()
         raise StopAsyncIteration

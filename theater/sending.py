@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from theater import letters, limits
+from theater import letters, limits, settling
 from theater.errors import AskCycleError, MailboxFullError, NotAllowedError, NotRunningError, TheaterError
 from theater.loop import CURRENT, Cancelled, Future
 from theater.mailbox import Envelope, Message, Overflow
@@ -66,7 +66,12 @@ async def tell(target: Cell, envelope: Envelope) -> None:
     asker = sender(target)
     if asker is None:
         await place(target, envelope)
-        return
+    else:
+        await tell_from(asker, target, envelope)
+
+
+async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
+    """The same for the handler of an actor."""
     turn = sent_by(asker, target, envelope)
     if _settles(turn, target, envelope):
         return
@@ -158,11 +163,11 @@ async def _answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[An
         if error is turn.gave_up:
             take_back(turn, target, envelope)
         else:
-            record_answer(turn, envelope)
+            settling.record_answer(turn, envelope)
         raise
     finally:
         turn.asks.discard(reply)
-    record_answer(turn, envelope)
+    settling.record_answer(turn, envelope)
     return answer
 
 
@@ -170,15 +175,6 @@ def take_back(turn: Turn | None, target: Cell, envelope: Envelope) -> None:
     withdraw(target, envelope)
     if turn is not None and turn.cell.theater.records_messages and envelope.sender is not None:
         turn.cell.record("message/withdrawn", {"message": envelope.sender[1]})
-
-
-def record_answer(turn: Turn, envelope: Envelope) -> None:
-    if envelope.outcome is None or envelope.sender is None or not turn.cell.theater.records_messages:
-        return
-    outcome, triple = envelope.outcome
-    told = {key: outcome[key] for key in ("answer", "error", "failed") if key in outcome}
-    place = {"from": None if triple is None else list(triple), "message": envelope.sender[1]}
-    turn.cell.record("message/answered", told | place)
 
 
 async def place(target: Cell, envelope: Envelope) -> None:
@@ -191,6 +187,7 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
     target.line_up(future, envelope)
     target.theater.waiting += 1
     turn, is_ask = envelope.turn, envelope.reply is not None  # both may be others once it has its place
+    is_forward = envelope.onward is not None
     asks = turn.asks if turn is not None and is_ask else set()
     asks.add(future)
     try:
@@ -206,7 +203,7 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
             target.theater.waiting -= 1
             target.theater.withdrawn += 1
             record_refusal(turn, target, envelope, type(error).__name__, "gave up waiting for room")
-        elif is_ask or not envelope.begun:
+        elif not is_forward and (is_ask or not envelope.begun):  # what was handed on is not ours any longer
             take_back(turn, target, envelope)
         raise
     finally:
@@ -274,6 +271,8 @@ def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
         body = ready(sent_body(target, envelope), envelope)
         turn.cell.theater.recorder.append_prepared(turn.cell, "message/sent", body)
         envelope.sender = turn.triple()
+    if envelope.onward is not None:
+        envelope.onward.place()
 
 
 def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
@@ -283,4 +282,6 @@ def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
     if envelope.kwargs:
         body["kwargs"] = envelope.plain_kwargs()
     body["handler"] = envelope.plan.name
+    if envelope.onward is not None and envelope.turn is not None:
+        body["forwards"] = envelope.turn.seq
     return body

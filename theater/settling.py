@@ -11,6 +11,8 @@ from theater.turn import received_body, sender_of
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.mailbox import Triple
+    from theater.turn import Turn
 
 _SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
 
@@ -90,3 +92,20 @@ def send_error(cell: Cell, envelope: Envelope, reply: Future[Any], error: BaseEx
         cell.theater.then_raise(reply, error)
     else:
         reply.set_exception(error)
+
+
+def record_answer(turn: Turn, envelope: Envelope) -> None:
+    """What an actor that asked was told."""
+    ended = outcome_of(envelope)
+    if ended is None or envelope.sender is None or not turn.cell.theater.records_messages:
+        return
+    outcome, triple = ended
+    told = {key: outcome[key] for key in ("answer", "error", "failed") if key in outcome}
+    place = {"from": None if triple is None else list(triple), "message": envelope.sender[1]}
+    turn.cell.record("message/answered", told | place)
+
+
+def outcome_of(envelope: Envelope) -> tuple[dict[str, Any], Triple | None] | None:
+    """How a message ended, and which event says so; if it was forwarded, how the last one did."""
+    onward = envelope.onward
+    return envelope.outcome if onward is None else onward.outcome() or envelope.outcome

@@ -87,10 +87,10 @@ class Turn:
             if not reply.done():
                 reply.set_exception(self.gave_up)
 
-    def abandon(self) -> Exception:
+    def abandon(self, why: str = "the reader left") -> Exception:
         """What ends a handler that nobody listens to any longer."""
         if self.gave_up is None:
-            self.gave_up = TimeoutError("the reader left")
+            self.gave_up = TimeoutError(why)
         return self.gave_up
 
     def ended_by_giving_up(self, error: BaseException) -> bool:

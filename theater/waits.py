@@ -69,6 +69,13 @@ def _path(found: dict[Cell, Cell], asker: Cell, target: Cell) -> list[str]:
     return [asker.name, *reversed(names)]
 
 
+def hand_on(asker: Cell, future: Future[Any], target: Cell) -> None:
+    """What `asker` waits for comes from `target` now."""
+    for wait in asker.waits or ():
+        if wait.future is future:
+            wait.target = target
+
+
 class Waiting:
     """An edge of the graph, for as long as the wait lasts: `asker` waits for what `target` does."""
 
