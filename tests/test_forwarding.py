@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,13 @@ class Clerk(Actor):
     @handler
     async def tell(self, whom: ActorRef[Clerk], paper: str) -> None:
         await whom.tell(Clerk.file, paper, [])
+
+
+def assert_accounts_add_up(theater: Theater) -> None:
+    """Every message that was sent is somewhere."""
+    now = theater.statistics()
+    ended = now.handled + now.failed + now.withdrawn + now.returned + now.dead_letters
+    assert now.sent == ended + now.waiting + now.queued + now.stashed + now.at_hand
 
 
 Office = tuple[ActorRef[Clerk], ActorRef[Clerk], ActorRef[Clerk]]
@@ -312,8 +320,72 @@ async def test_what_was_forwarded_cannot_be_deferred(theater: Theater, office: O
     assert await office[1].ask(Clerk.misuse, "defer then", office[2]) == ["a", []]
     await theater.settled()
 
-    text = "misuse was forwarded: whoever has it now answers it"
+    text = "misuse was forwarded already"
     assert only(theater, office[1], "actor/failed").body["error"] == {"class": "SetupError", "text": text}
+
+
+async def test_a_stream_is_not_forwarded(theater: Theater, office: Office) -> None:
+    class Yielding(Actor):
+        @handler
+        async def file(self, to: ActorRef[Clerk]) -> AsyncIterator[str]:
+            await self.context.forward(to, Clerk.read)
+            yield "never"
+
+    yielding = await theater.spawn(Yielding())
+
+    with pytest.raises(ActorFailedError, match="SetupError: file is a stream or a channel"):
+        await anext(yielding.stream(Yielding.file, office[2]))
+
+    assert kinds(theater, office[2]) == []
+
+
+async def test_what_was_forwarded_may_be_stashed_and_handled_later(
+    theater: Theater, waiting: Waiting
+) -> None:
+    class Shy(Actor):
+        ready: bool = False
+
+        @handler
+        async def read(self) -> list[str]:
+            if not self.ready:
+                self.context.stash()
+            return ["ready"]
+
+        @handler
+        async def begin(self) -> None:
+            self.ready = True
+            self.context.unstash()
+
+    shy, front, asker = await theater.spawn(Shy()), await theater.spawn(Clerk()), await theater.spawn(Clerk())
+    await waiting.ask(asker.ask, Clerk.ask_to_lend, front, shy)
+    await give_up(front.ask, Clerk.lend_to, shy)
+    assert theater.statistics().stashed == 1
+
+    await shy.ask(Shy.begin)
+    await anyio.wait_all_tasks_blocked()
+
+    assert waiting.had == [["ready"]]
+    assert_accounts_add_up(theater)
+
+
+@pytest.mark.parametrize("then", ["forward first", "stash first"])
+async def test_a_message_is_forwarded_or_stashed(theater: Theater, office: Office, then: str) -> None:
+    class Both(Actor):
+        @handler
+        async def read(self, to: ActorRef[Clerk]) -> list[str]:
+            if then == "stash first":
+                self.context.stash()
+            await self.context.forward(to, Clerk.read)
+            self.context.stash()
+            return []
+
+    both = await theater.spawn(Both())
+    await both.tell(Both.read, office[2])
+    await theater.settled()
+
+    mark = "stashed" if then == "stash first" else "forwarded"
+    told_of = only(theater, both, "actor/failed").body["error"]
+    assert told_of == {"class": "SetupError", "text": f"read was {mark} already"}
 
 
 async def test_nothing_is_forwarded_to_another_theater(theater: Theater) -> None:
@@ -344,6 +416,7 @@ async def test_an_actor_that_has_ended_gets_nothing_and_the_forwarder_may_answer
 
     refused = only(theater, middle, "message/refused")
     assert (refused.body["ask"], refused.body["error"]["class"]) == (True, "NotRunningError")
+    assert_accounts_add_up(theater)
 
 
 async def test_one_that_ends_with_the_message_in_its_mailbox_hands_it_back_to_the_asker(
@@ -447,6 +520,18 @@ async def test_the_first_askers_giving_up_closes_a_reply_that_the_last_one_owes(
     assert [len(told(theater, one, "message/withdrawn")) for one in (asker, *office)] == [1, 1, 1, 0]
 
 
+async def test_giving_up_in_the_moment_of_being_handed_on_loses_no_count(theater: Theater) -> None:
+    _, middle, last = await open_office(theater, mailbox=1)
+    await last.tell(Clerk.rest, 10)
+    await anyio.wait_all_tasks_blocked()
+    await last.tell(Clerk.rest, 10)
+
+    await give_up(middle.ask, Clerk.file, "tax", [])
+    await theater.settled()
+
+    assert_accounts_add_up(theater)
+
+
 async def test_the_first_askers_giving_up_reaches_a_forwarder_that_waits_for_room(theater: Theater) -> None:
     _, middle, last = await open_office(theater, mailbox=1)
     await last.tell(Clerk.rest, HOUR)
@@ -492,6 +577,7 @@ async def test_forwarding_to_whoever_waits_for_the_answer_is_refused(
     assert answer[0] == "waiting would close a circle: first → first"
     refused = only(theater, middle, "message/refused")
     assert refused.body["error"]["class"] == "AskCycleError"
+    assert_accounts_add_up(theater)
     assert await last.ask(Clerk.read) == []
 
 
@@ -616,6 +702,7 @@ async def test_in_any_order_of_events_each_forwarded_ask_ends_once(theater: Thea
     await last.ask(Clerk.serve)
 
     assert theater.statistics().failures == 0
+    assert_accounts_add_up(theater)
     for asker in askers:
         ends = told(theater, asker, "message/answered") + told(theater, asker, "message/withdrawn")
         assert sorted(event.body["message"] for event in ends) == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from theater import opening, sending
+from theater import opening, sending, settling
 from theater.errors import ChannelClosedError, RefusedError, SetupError
 from theater.talk import End, Opening, Talk
 from theater.waits import Waiting
@@ -126,7 +126,7 @@ def _opened(talk: Talk) -> Channel:
     turn, sender = envelope.turn, envelope.sender
     if talk.accepter.turn is None:
         if turn is not None:
-            sending.record_answer(turn, envelope)
+            settling.record_answer(turn, envelope)
         talk.opener.is_closed = True
         talk.reply.result()
         text = f"{talk.target.name} ended {envelope.plan.name} without accepting the channel"

@@ -61,7 +61,7 @@ async def forward(cell: Cell, target: Cell, handler: Any, args: tuple[Any, ...],
     if target.theater is not cell.theater:
         raise SetupError(f"{target.name} is an actor of another theater: nothing can be forwarded to it")
     if not first.outlives:
-        raise SetupError(f"{first.plan.name} yields to its reader: a stream cannot be forwarded")
+        raise SetupError(f"{first.plan.name} is a stream or a channel, and these cannot be forwarded")
     if first.reply is not None and first.reply.done():
         raise turn.abandon("the asker gave up")
     second = _same(first, target) if handler is None else target.envelope(handler, args, kwargs)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from theater import limits, sending
+from theater import limits, sending, settling
 from theater.errors import ChannelClosedError, SetupError
 from theater.loop import Future, running_loop
 from theater.mailbox import Envelope, Triple
@@ -163,7 +163,7 @@ class End:
         self._record_received("@close", [], self.last)
         failure = self.talk.failure_for(self)
         if failure is not None and self.turn is not None:
-            sending.record_answer(self.turn, self.talk.envelope)
+            settling.record_answer(self.turn, self.talk.envelope)
         error = failure or self._closed()
         self.leave(error if isinstance(error, Exception) else None)
         return error
