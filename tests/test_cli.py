@@ -372,7 +372,8 @@ def test_a_flipped_bit_makes_verify_end_with_1(tmp_path: Path) -> None:
 
     assert (shown.exit_code, told.exit_code) == (1, 1)
     assert shown.stdout.splitlines()[-1].startswith("WRONG")
-    assert set(json.loads(told.stdout)["wrong"]) == {"where", "expected", "found"}
+    assert set(json.loads(told.stdout)["wrong"]) == {"where", "expected", "found", "step"}
+    assert json.loads(told.stdout)["wrong"]["step"] in shown.stdout
 
 
 def test_a_proof_convinces_a_stranger_who_has_only_the_key(run: Run, home: Path, tmp_path: Path) -> None:
@@ -415,6 +416,52 @@ def test_a_proof_under_another_key_or_of_another_event_is_refused(run: Run, tmp_
     assert (moved.exit_code, foreign.exit_code) == (1, 1)
     assert is_one_line(moved.stderr)
     assert is_one_line(foreign.stderr)
+
+
+def test_verify_holds_the_folder_to_a_checkpoint_that_was_kept(run: Run, tmp_path: Path) -> None:
+    proof, note, other = tmp_path / "p", tmp_path / "n", tmp_path / "other"
+    proof.write_text(run("prove", "counter@3").stdout)
+    note.write_text(proof.read_text().partition("\n\n")[2])
+    anyio.run(play, tmp_path / "t")
+    other.write_text(str(History(tmp_path / "t").checkpoint()))
+
+    assert run("verify", "--kept", str(proof)).exit_code == 0
+    assert run("verify", "--kept", str(note)).exit_code == 0
+    wrong = run("verify", "--kept", str(other))
+    assert wrong.exit_code == 1
+    assert "kept checkpoint" in wrong.stdout
+    assert run("verify", "--kept", __file__).exit_code == 2
+
+
+def test_a_content_that_is_gone_from_the_disk_is_missing_and_leads_to_verify(tmp_path: Path) -> None:
+    anyio.run(play, tmp_path / "t")
+    for blob in (tmp_path / "t" / "blobs").rglob("*"):
+        if blob.is_file():
+            blob.unlink()
+
+    done = theater_command("store", "get", "keeper", "big", home=tmp_path / "t")
+
+    assert done.exit_code == 3
+    assert "theater verify" in done.stderr
+    assert "store ls" not in done.stderr
+    assert "5. contents" in theater_command("verify", home=tmp_path / "t").stdout
+
+
+@pytest.mark.parametrize("group", ["demo", "store"])
+def test_the_home_may_stand_before_the_verb_of_a_group(home: Path, group: str) -> None:
+    words = {"demo": ("library", "--help"), "store": ("ls", "keeper")}[group]
+
+    assert theater_command(group, "--home", str(home), *words, home=None).exit_code == 0
+
+
+def test_only_a_folder_that_is_no_theaters_leads_to_the_option_for_another(tmp_path: Path) -> None:
+    (tmp_path / "t").mkdir()
+    (tmp_path / "t" / "file").touch()
+    file = tmp_path / "notes.txt"
+    file.touch()
+
+    assert "--home" in theater_command("ps", home=tmp_path / "t").stderr
+    assert "--home" not in theater_command("store", "put", str(file), home=tmp_path / "t").stderr
 
 
 # -- errors ----------------------------------------------------------------------------------------------

@@ -120,6 +120,20 @@ def test_a_report_is_one_line_that_a_person_reads(path: Path, journal: Handmade)
     )
 
 
+def test_a_report_names_the_step_that_failed(path: Path, journal: Handmade) -> None:
+    def step() -> str:
+        finding = report(path).wrong
+        assert finding is not None
+        return finding.step
+
+    journal.close()
+    whole = journal.file_of(1).read_bytes()
+    journal.file_of(1).write_bytes(whole + b"torn")
+    assert step().startswith("10. ")
+    journal.file_of(1).write_bytes(whole[:300] + bytes([whole[300] ^ 1]) + whole[301:])
+    assert step().startswith("7. ")
+
+
 def test_a_report_is_asked_and_not_taken_for_true(journal: Handmade) -> None:
     with pytest.raises(TypeError, match="ok"):
         bool(report(journal.path))

@@ -12,7 +12,6 @@ from theater import (
     ActorFailedError,
     ActorNotFoundError,
     ContentNotFoundError,
-    FolderError,
     FolderInUseError,
     ForgedError,
     HistoryCutError,
@@ -59,7 +58,6 @@ _HINTS: dict[type[BaseException], str] = {
     StoreNotFoundError: "`theater store ls ACTOR` lists what a store holds",
     HistoryCutError: "`theater log ACTOR` prints the events that are there",
     FolderInUseError: "end that process first; ps, log, show, verify and prove work beside it",
-    FolderError: "name a theater's folder by --home or $THEATER_HOME",
     ForgedError: "do not trust it",
     ActorFailedError: HINT,
 }

@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from theater import ChainView, ContentRef, CorruptContentError, Event, History
+from theater import ChainView, ContentRef, CorruptContentError, Event, FolderError, History
 from theater.codec import Outlined, decode, inline
 from theater.journal.reader import Reader
 from theater.store.fold import Fold, fold_of
@@ -29,7 +29,12 @@ class Look:
             FolderError: no theater, or of a newer format.
         """
         self.home = home
-        self.history = History(home)
+        try:
+            self.history = History(home)
+        except FolderError as error:
+            if (home / "format").exists():
+                raise  # it is one, of which the error says more
+            raise FolderError(f"{error}; name one by --home or $THEATER_HOME") from error
 
     @cached_property
     def names(self) -> Mapping[bytes, str]:

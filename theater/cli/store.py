@@ -7,7 +7,14 @@ from pathlib import Path
 import anyio
 import click
 
-from theater import ContentNotFoundError, ContentRef, MalformedError, StoreNotFoundError, Theater
+from theater import (
+    ContentNotFoundError,
+    ContentRef,
+    MalformedError,
+    MissingError,
+    StoreNotFoundError,
+    Theater,
+)
 from theater.cli.hosting import perform
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, group, verb
@@ -84,7 +91,11 @@ def labels(settings: Settings, actor: str, *, store_id: str | None, as_json: boo
 def get(settings: Settings, actor: str, what: str, *, store_id: str | None, output: Path | None) -> None:
     """Write a content of a store of ACTOR, hashed again: WHAT is a label, or the first digits of a hash."""
     look = Look(settings.home)
-    blocks = look.blocks(_named(_holding(look, actor, store_id), actor, what))
+    ref = _named(_holding(look, actor, store_id), actor, what)
+    try:
+        blocks = look.blocks(ref)
+    except ContentNotFoundError as error:
+        raise MissingError(f"{actor} keeps {ref}, but {error}: `theater verify` says what is lost") from error
     with click.open_file("-" if output is None else str(output), "wb") as file:
         for block in blocks:
             file.write(block)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 from rich.text import Text
 
-from theater import Report
+from theater import Checkpoint, EventProof, Note, Report
 from theater.cli.endings import WRONG, Ended
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
@@ -15,16 +16,26 @@ from theater.cli.screen import document, screen
 from theater.cli.values import size_of
 
 
-@verb(example="theater verify\ntheater verify counter --signatures")
+@verb(example="theater verify\ntheater verify counter --signatures\ntheater verify --kept it.tlog-proof")
 @click.argument("actor", required=False)
 @click.option("--signatures", is_flag=True, help="Verify each signature, not only the newest of each key.")
+@click.option(
+    "--kept",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Also that the journal once was as a checkpoint in this file says, or a proof.",
+)
 @as_json
-def command(settings: Settings, actor: str | None, *, signatures: bool, as_json: bool) -> None:
+def command(
+    settings: Settings, actor: str | None, *, signatures: bool, kept: Path | None, as_json: bool
+) -> None:
     """Verify a folder, or the events of one ACTOR, from its bytes alone; exit code 1 if anything is wrong.
 
-    Compare the key that signed with the one that you know: whoever can write the folder can sign it anew.
+    Compare the key that signed with the one that you know: whoever can write the folder can sign it anew, but
+    cannot make it agree with a checkpoint that you kept elsewhere.
     """
-    report = Look(settings.home).history.verify(actor, signatures=signatures)
+    checkpoint = None if kept is None else checkpoint_in(kept)
+    report = Look(settings.home).history.verify(actor, signatures=signatures, kept=checkpoint)
     if as_json:
         document(plain(report))
     else:
@@ -36,10 +47,22 @@ def command(settings: Settings, actor: str | None, *, signatures: bool, as_json:
         raise Ended(WRONG)
 
 
+def checkpoint_in(file: Path) -> Checkpoint:
+    """What a file says that a journal held: a signed checkpoint, or a proof, which has one.
+
+    Raises:
+        MalformedError: it is neither.
+    """
+    content = file.read_bytes()
+    if content.startswith(b"c2sp.org/tlog-proof"):
+        return EventProof.parse(content).checkpoint
+    return Checkpoint.parse(Note.parse(content).text)
+
+
 def steps(report: Report) -> Iterator[str]:
     """What was verified, step by step; of a report that found something wrong only that."""
     if report.wrong is not None:
-        yield "[red]✗[/] the first thing that is wrong ended the pass"
+        yield f"[red]✗[/] {report.wrong.step or 'the folder can be read'}: not so, which ended the pass"
         return
     done = [
         f"frames are whole, in {report.checkpoints:,} batches",
@@ -62,7 +85,8 @@ def plain(report: Report) -> dict[str, object]:
     wrong, checkpoint = report.wrong, report.checkpoint
     return {
         "ok": report.ok,
-        "wrong": wrong and {"where": wrong.where, "expected": wrong.expected, "found": wrong.found},
+        "wrong": wrong
+        and {"where": wrong.where, "expected": wrong.expected, "found": wrong.found, "step": wrong.step},
         "events": report.events,
         "actors": report.actors,
         "contents": report.contents,

@@ -43,6 +43,7 @@ class Chains:
         self._only = only
         self._lines: dict[bytes, _Line] = {}
         self._time = 0
+        self.is_naming = False  # it looks at whom an event names
         self.events = 0
         self.stubs: list[tuple[bytes, int]] = []
 
@@ -72,7 +73,9 @@ class Chains:
         if part is not None:
             named = event.body.get(part)
             if named is not None:
+                self.is_naming = True
                 self._verify_named(event, part, named)
+                self.is_naming = False
         digest = event_hash(data)
         line.size += 1
         line.head = digest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from theater.checkpoint import Checkpoint
 from theater.keys import VerifyKey
@@ -15,6 +15,7 @@ class Finding:
     where: str
     expected: str
     found: str
+    step: str = field(default="", compare=False)  # which step of `verify` found it
 
     def __str__(self) -> str:
         return f"{self.where}: expected {self.expected}, found {self.found}"

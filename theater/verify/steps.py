@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from theater.checkpoint import Checkpoint
 from theater.errors import BrokenChainError, CorruptJournalError, ForgedError, MalformedError
 from theater.event import Event, Stub
@@ -14,6 +16,20 @@ from theater.verify.checkpoints import Checkpoints
 from theater.verify.contents import IN_OUTLINED, PUTS, Contents
 from theater.verify.quick import Row
 from theater.verify.report import Finding, Removal, Report
+
+FRAMES, BYTES, LINKS, SENDERS, CONTENTS, ROOTS, TAIL, SIGNATURES, REMOVALS, CLOSE = (
+    "1. frames are whole",
+    "2. bytes are canonical",
+    "3. hashes link",
+    "4. senders are as they are named",
+    "5. contents hash to their names, and are there",
+    "6. roots are those that were signed",
+    "7. after the last batch is nothing but a torn one",
+    "8. the newest checkpoint is signed",
+    "9. removed events are explained",
+    "10. nothing was changed after a clean close",
+)
+"""The steps, as a report names the one that failed."""
 
 
 def verify(
@@ -33,7 +49,7 @@ def verify(
     try:
         run.verify()
     except (ForgedError, MalformedError) as error:
-        return run.report(found_wrong(error, run.place))
+        return run.report(replace(found_wrong(error, run.place), step=run.step_of(error)))
     return run.report(None)
 
 
@@ -69,6 +85,7 @@ class Verification:
     def __init__(
         self, reader: Reader, *, actor: bytes | None, signatures: bool, kept: Checkpoint | None
     ) -> None:
+        self.step = FRAMES  # the one at hand
         self.place = ""  # where in the journal, as a person would look it up
         self._reader = reader
         self._walk = reader.walk()
@@ -102,31 +119,40 @@ class Verification:
             except (ForgedError, MalformedError):
                 self.place = f"segment {batch.place.segment}, byte {batch.base + offset - HEADER_BYTES}"
                 raise
+            self.step = FRAMES  # of the next batch
+        self.step = TAIL
         self._verify_tail()
         # 8. The newest checkpoint is signed by the folder's key, and goes on from the one kept elsewhere.
+        self.step = SIGNATURES
         self._checkpoints.finish()
         # 9. Each removed event is explained by an event that says who was removed, and why.
+        self.step = REMOVALS
         self._verify_removals()
         # 10. After a clean close nothing was added and nothing is missing.
+        self.step = CLOSE
         if mark is not None and mark == self._reader.closed:
             self._verify_close(mark)
 
     def _event(self, payload: bytes) -> None:
         # 2. Bytes are canonical. 3. Hashes link, no seq is missing. 4. Senders named exist and agree.
+        self.step = LINKS
         leaf, event = self._chains.add(payload)
         self._checkpoints.add(leaf)
         if event is None:
             return
         # 5. Contents that an event names as kept are there.
         if event.kind in PUTS or IN_OUTLINED in payload:
+            self.step = CONTENTS
             self._contents.verify_named(event, payload)
         if event.seq == 0 or event.actor == ROOT:
+            self.step = SIGNATURES
             self._checkpoints.notice(event)
             if event.kind == "theater/removed" and event.actor == ROOT:
                 self._removals.append(_removal(event))
 
     def _frame(self, batch: Batch, kind: int, payload: bytes) -> None:
         """Of any kind but an event's: after all others a frontier's, for a walk knows no more."""
+        self.step = _OF_FRAMES.get(kind, FRAMES)
         if kind == COMMIT:
             # 6. The root over all events so far is the one that was signed, by the key of that time.
             self._checkpoints.commit(batch.commit.note)
@@ -139,6 +165,12 @@ class Verification:
             self._checkpoints.add(self._chains.remove(Stub.read(payload)))
         else:
             self._checkpoints.begin(payload, segment=batch.place.segment)
+
+    def step_of(self, error: ForgedError | MalformedError) -> str:
+        """The step at which this was found."""
+        if self.step is LINKS and isinstance(error, MalformedError):
+            return BYTES
+        return SENDERS if self.step is LINKS and self._chains.is_naming else self.step
 
     def _verify_tail(self) -> None:
         """7. What lies behind the last whole commit is a torn batch, and no more."""
@@ -178,6 +210,9 @@ class Verification:
             tail=0 if tail is None else len(tail.torn),
             closed=self._closed,
         )
+
+
+_OF_FRAMES = {COMMIT: ROOTS, BLOB: CONTENTS, FILE: CONTENTS, STUB: LINKS}
 
 
 def _removal(event: Event | Row) -> Removal:
