@@ -14,6 +14,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--flip-bytes", type=int, default=4096, help="flip every bit of a journal of at least this many bytes"
     )
+    parser.addoption(
+        "--crowd", type=int, default=10_000, help="so many live actors at once, a supervisor for each 1,000"
+    )
+    parser.addoption("--chaos-seeds", type=int, default=50, help="run the chaos test with so many seeds")
 
 
 @pytest.fixture
