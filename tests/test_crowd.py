@@ -1,4 +1,4 @@
-"""A crowd: very many live actors, a supervisor for each thousand; started, told, stopped in order and gone."""
+"""A crowd: very many live actors, a supervisor for each thousand; started, told, stopped in order, gone."""
 
 from __future__ import annotations
 
