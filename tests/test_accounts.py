@@ -97,9 +97,10 @@ TALLY = {"sent": 0}
 class Driver:
     """Does random things to a crew from outside, each in a task of its own."""
 
-    def __init__(self, theater: Theater, tasks: TaskGroup, seed: int) -> None:
+    tasks: TaskGroup
+
+    def __init__(self, theater: Theater, seed: int) -> None:
         self.theater = theater
-        self.tasks = tasks
         self.random = Random(seed)
         self.crew: list[ActorRef[Clerk]] = []
         self.everybody: list[ActorRef[Clerk]] = []
@@ -173,7 +174,7 @@ class Driver:
 
 def recorded(theater: Theater, crew: list[ActorRef[Clerk]]) -> dict[str, int]:
     """The same accounts, from the record alone."""
-    found = dict.fromkeys(("handled", "failed", "dead_letters", "fired"), 0)
+    found: dict[str, int] = dict.fromkeys(("handled", "failed", "dead_letters", "fired"), 0)
     for clerk in crew:
         chain = theater.chain(clerk)
         for event in chain:
@@ -197,9 +198,9 @@ def check(counts: Statistics) -> None:
 async def test_every_message_that_was_sent_is_somewhere(theater: Theater, seed: int) -> None:
     TALLY["sent"] = 0
     read = 0
+    driver = Driver(theater, seed)
     async with theater.dead_letters() as letters:
-        async with anyio.create_task_group() as tasks:
-            driver = Driver(theater, tasks, seed)
+        async with anyio.create_task_group() as driver.tasks:
             for _ in range(4):
                 await driver.hire()
             for _ in range(150):
@@ -207,7 +208,7 @@ async def test_every_message_that_was_sent_is_somewhere(theater: Theater, seed: 
                 check(theater.statistics())
             await anyio.sleep(500)
             check(theater.statistics())
-            tasks.cancel_scope.cancel()
+            driver.tasks.cancel_scope.cancel()
         check(theater.statistics())
         for clerk in driver.everybody:
             await clerk.kill()

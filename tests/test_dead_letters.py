@@ -108,11 +108,12 @@ async def test_what_is_handed_back_to_its_sender_is_no_letter(theater: Theater) 
 
 
 async def test_letters_of_before_are_not_read_and_none_after_leaving(theater: Theater) -> None:
+    letters = theater.dead_letters()
     for name in "abc":
         desk = await busy(theater, name)
         await desk.tell(Desk.hear, name)
         if name == "b":
-            async with theater.dead_letters() as letters:
+            async with letters:
                 await desk.kill()
         else:
             await desk.kill()
