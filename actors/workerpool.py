@@ -70,7 +70,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from theater import (
     TRANSIENT,
@@ -104,7 +104,7 @@ class WorkerPool(Actor, Generic[W]):
     and `room` wait at each worker; whoever sends more waits.
     """
 
-    supervision: ClassVar[Supervision] = Supervision()
+    supervision = Supervision()
 
     size: int = 4
     room: int = 64

@@ -82,6 +82,7 @@ async def test_nobody_overtakes_one_who_wants_many(theater: Theater) -> None:
         group.start_soon(times.take, "one")
         await anyio.sleep(1)
         assert await times.limiter.ask(RateLimiter.try_acquire) == pytest.approx(4)
+        await times.limiter.ask(RateLimiter.acquire, "other")  # it looks who may go
 
     assert times.got == [("first", 0), ("many", 5), ("one", 6)]
 
@@ -96,6 +97,24 @@ async def test_who_gives_up_takes_no_token_and_holds_nobody_up(theater: Theater)
         group.start_soon(times.take, "patient")
 
     assert times.got == [("first", 0), ("patient", 10)]
+
+
+async def test_who_waited_behind_one_that_gave_up_is_seen_when_somebody_comes(theater: Theater) -> None:
+    times = Times(await theater.spawn(RateLimiter(rate=1, burst=5)))
+    await times.take("first", "", 5)
+
+    async def give_up() -> None:
+        with anyio.move_on_after(1):
+            await times.take("many", "", 5)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(give_up)
+        await anyio.sleep(0.5)
+        group.start_soon(times.take, "one")
+        await anyio.sleep(1.5)
+        await times.limiter.ask(RateLimiter.acquire, "other")
+
+    assert times.got == [("first", 0), ("one", 2)]
 
 
 @pytest.mark.parametrize("count", [0, -1, 3])
