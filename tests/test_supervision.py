@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 import anyio
 import pytest
@@ -179,7 +179,7 @@ async def test_a_subclass_inherits_and_replaces_the_supervision(theater: Theater
         pass
 
     class Alone(Pair):
-        supervision: ClassVar[Supervision | None] = None  # type: ignore[assignment]  # mypy infers less
+        supervision = Actor.supervision
 
     await theater.spawn(Same(), name="same")
     await theater.spawn(Alone(), name="alone")

@@ -11,7 +11,7 @@ from theater.errors import SetupError
 from theater.marking import handler
 from theater.plan import make_plan, plan_of
 from theater.restart import Reason
-from theater.supervision import Supervision
+from theater.supervision import UNDECLARED, Supervision
 from theater.untyped import name_of
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Actor:
 
     __slots__ = ("__dict__", "__weakref__", "_cell")
 
-    supervision: ClassVar[Supervision | None] = None
+    supervision: ClassVar[Supervision] = UNDECLARED
     """What this class says of its children; never a field."""
 
     if TYPE_CHECKING:

@@ -73,6 +73,10 @@ DEFAULT = Supervision()
 """For supervisors that say nothing, and for the program outside."""
 
 
+UNDECLARED = Supervision()
+"""Of classes that say nothing: what ends by itself there is not started again."""
+
+
 def supervision_of(cls: type, root: type) -> Supervision | None:
     """What a class of actors says of its children, or None if it says nothing; `root` is `Actor`.
 
@@ -80,7 +84,7 @@ def supervision_of(cls: type, root: type) -> Supervision | None:
         SetupError: its `supervision` is something else, or a child is no actor.
     """
     said: object = getattr(cls, "supervision", None)
-    if said is None:
+    if said is None or said is UNDECLARED:
         return None
     if not isinstance(said, Supervision):
         raise SetupError(f"{name_of(cls)}.supervision must be a Supervision, not {said!r}")
