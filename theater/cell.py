@@ -151,9 +151,12 @@ class Cell(Mailbox):
     def adopt(self, task: Task[Any]) -> None:
         """A handler of this actor started a task."""
         if self.current is not None:
-            if self.turn is None:
-                self.turn = Turn(self, self.current)
-            self.turn.adopt(task)
+            self.turn_of(self.current).adopt(task)
+
+    def turn_of(self, at_hand: Envelope) -> Turn:
+        if self.turn is None:
+            self.turn = Turn(self, at_hand)
+        return self.turn
 
     def more(self) -> Extras:
         """What most actors never have, made when it is first needed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import deferring, letters, limits, settling, signals, stashing, supervisor
+from theater import cancelling, deferring, letters, limits, settling, signals, stashing, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, Future, is_at_work, start, until_done
@@ -124,8 +124,7 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
         raise error
     if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
         raise error if isinstance(error, Cancelled) else Cancelled
-    if cell.extras is not None and cell.extras.interrupted is not None:
-        _was_interrupted(cell, envelope)
+    if _was_cut_off(cell, envelope, error):
         return
     turn = cell.turn
     if isinstance(error, envelope.plan.raises):
@@ -150,6 +149,24 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
             envelope,
             envelope.plan.restore_error(outcome["error"], cell.theater.world, kind=type(error)),
         )
+
+
+def _was_cut_off(cell: Cell, envelope: Envelope, error: BaseException) -> bool:
+    """Whether the message was interrupted or cancelled, and has ended by that; its actor goes on."""
+    turn = cell.turn
+    if cell.extras is not None and cell.extras.interrupted is not None:
+        _was_interrupted(cell, envelope)
+        return True
+    if turn is None or not turn.is_cancelled:
+        return False
+    uncancel(cell)
+    if not cancelling.ended_by_it(error, turn, envelope.plan):
+        return False
+    assert cell.keeper is not None
+    cell.keeper.restore_into(cell.actor)
+    cell.handled += 1
+    settling.conclude(cell, envelope, {"cancelled": True})
+    return True
 
 
 def _was_interrupted(cell: Cell, envelope: Envelope) -> None:

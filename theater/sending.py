@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from theater import letters, limits, settling
+from theater import cancelling, letters, limits, settling
 from theater.errors import AskCycleError, MailboxFullError, NotAllowedError, NotRunningError, TheaterError
 from theater.loop import CURRENT, Cancelled, Future
 from theater.mailbox import Envelope, Message, Overflow
@@ -232,7 +232,11 @@ def withdraw(target: Cell, envelope: Envelope) -> None:
             target.queue.remove(envelope)
             target.theater.withdrawn += 1
             let_in(target)
-    elif target.current is envelope and target.turn is not None:
+    elif target.current is not envelope:
+        return  # it is over
+    elif envelope.plan.cancellable:
+        cancelling.cancel(target.turn_of(envelope))
+    elif target.turn is not None:
         target.turn.give_up()
 
 

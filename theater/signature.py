@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import Any, TypeVar
 
 from theater.annotation import Scope, UnknownNameError, own_names, substitute
+from theater.cancelling import unless_cancelled
 from theater.errors import SetupError
 from theater.handler import HandlerPlan, Parameter
 from theater.marking import HandlerOptions
@@ -46,7 +47,10 @@ def plan_method(
         Parameter(one.name, one.kind, shape(one.annotation, f"parameter {one.name!r}"), _is_required(one))
         for one in list(signature.parameters.values())[1:]
     ]
+    call: Callable[..., Any] = function
     if inspect.isasyncgenfunction(function):
+        if options.cancellable:
+            raise SetupError(f"{label}() is a stream, which ends at its `yield`: leave out cancellable=")
         item = item_of(meaning(signature.return_annotation, "answer"), f"{label}()")
         kind: type[HandlerPlan] = StreamPlan
         answer = shape_of(item, f"{label}() item", scope.names)
@@ -54,9 +58,9 @@ def plan_method(
         kind, answer = HandlerPlan, shape(signature.return_annotation, "answer")
     else:
         raise SetupError(f"{label}() is no stream: leave out ahead=, or `yield` in it")
-    return kind(
-        function.__name__, function, label=label, parameters=parameters, answer=answer, options=options
-    )
+    if options.cancellable:
+        call = unless_cancelled(function)
+    return kind(function.__name__, call, label=label, parameters=parameters, answer=answer, options=options)
 
 
 def shape_of(annotation: object, where: str, names: Mapping[str, object]) -> Shape:

@@ -30,7 +30,19 @@ class Held(Protocol):
 class Turn:
     """What the message at hand has asked so far, and what it still waits for."""
 
-    __slots__ = ("asks", "cell", "envelope", "gave_up", "head", "held", "random", "seq", "tasks", "time")
+    __slots__ = (
+        "asks",
+        "cell",
+        "envelope",
+        "gave_up",
+        "head",
+        "held",
+        "is_cancelled",
+        "random",
+        "seq",
+        "tasks",
+        "time",
+    )
 
     def __init__(self, cell: Cell, envelope: Envelope) -> None:
         self.cell = cell
@@ -41,6 +53,7 @@ class Turn:
         self.asks: set[Future[Any]] = set()  # answers, and room for questions, that the handler waits for
         self.tasks: set[Task[Any]] | None = None  # that the handler started
         self.gave_up: Exception | None = None  # the news that the asker left; thrown into `asks`
+        self.is_cancelled = False  # its asker left, and it is marked for that
         self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
 
