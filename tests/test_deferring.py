@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from pathlib import Path
@@ -424,6 +425,40 @@ async def test_an_asker_that_gives_up_after_the_handler_deferred_does_not_distur
     left, answered = told(theater, desk, "message/answered")
     assert left.body == {"abandoned": True, "reply": left.body["reply"]}
     assert answered.body["answer"] == ["tea"]
+
+
+async def test_the_record_says_so_of_an_asker_outside_without_anybody_looking(theater: Theater) -> None:
+    desk = await theater.spawn(Desk())
+
+    await give_up(desk.ask, Desk.order, "tea")
+    await theater.settled()
+
+    received = only(theater, desk, "message/received")
+    assert only(theater, desk, "message/answered").body == {"abandoned": True, "reply": received.seq}
+
+
+SENDING: list[asyncio.Task[Any]] = []
+
+
+async def test_one_that_is_cancelled_in_the_moment_in_which_its_message_gets_room_closes_the_reply(
+    theater: Theater,
+) -> None:
+    class Meddling(Desk):
+        @handler
+        async def meddle(self) -> None:
+            SENDING[0].cancel()  # this message has just left its place to the one that is cancelled
+
+    desk = await theater.spawn(Meddling(), mailbox=1)
+    await desk.tell(Desk.rest, 60)
+    await anyio.wait_all_tasks_blocked()
+    await desk.tell(Meddling.meddle)
+    SENDING[:] = [asyncio.get_running_loop().create_task(desk.ask(Desk.order, "tea"))]
+
+    with pytest.raises(asyncio.CancelledError):
+        await SENDING[0]
+
+    assert await desk.ask(Desk.all) == ["tea"]
+    assert await desk.ask(Desk.open) == []
 
 
 async def test_killing_an_asker_closes_the_reply(theater: Theater) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -544,6 +545,70 @@ async def test_the_first_askers_giving_up_reaches_a_forwarder_that_waits_for_roo
     assert anyio.current_time() == 10
     assert told(theater, middle, "message/handled")[0].body["abandoned"] is True
     assert only(theater, middle, "message/refused").body["error"]["class"] == "TimeoutError"
+
+
+async def test_giving_up_adds_nothing_to_the_chain_of_a_forwarder_that_has_ended(
+    theater: Theater, office: Office
+) -> None:
+    _, middle, last = office
+    await last.tell(Clerk.rest, 60)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(give_up, middle.ask, Clerk.file, "tax", [])
+        await anyio.wait_all_tasks_blocked()
+        await middle.stop()
+
+    assert kinds(theater, middle)[-1] == "actor/stopped"
+    assert await last.ask(Clerk.read) == []
+
+
+async def test_what_was_done_is_not_withdrawn_by_an_asker_that_no_longer_waits_for_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    journal = SlowJournal()
+    monkeypatch.setattr("theater.stage.MemoryJournal", lambda **_: journal)
+    async with Theater() as theater:
+        _, middle, last = await open_office(theater)
+        journal.holds_back = True
+
+        await give_up(middle.ask, Clerk.file, "tax", [])
+
+        assert "message/handled" in kinds(theater, last)
+        assert told(theater, middle, "message/withdrawn") == []
+        journal.holds_back = False
+        journal.commit()
+
+
+SENDING: list[asyncio.Task[Any]] = []
+
+
+async def test_what_was_handed_on_stands_if_the_forwarder_is_cancelled_in_that_moment(
+    theater: Theater,
+) -> None:
+    class Meddling(Clerk):
+        @handler
+        async def meddle(self) -> None:
+            SENDING[0].cancel()  # this message has just left its place to the forwarded one
+            await anyio.sleep(1)
+
+    class Hesitant(Actor):
+        @handler
+        async def file(self, to: ActorRef[Clerk]) -> list[Any]:
+            forwarding: Coroutine[Any, Any, list[Any]] = self.context.forward(to, Clerk.file, "tax", [])
+            SENDING[:] = [asyncio.get_running_loop().create_task(forwarding)]
+            with pytest.raises(asyncio.CancelledError):
+                await SENDING[0]
+            return ["ignored"]
+
+    last, front = await theater.spawn(Meddling(), mailbox=1), await theater.spawn(Hesitant())
+    await last.tell(Clerk.rest, 60)
+    await anyio.wait_all_tasks_blocked()
+    await last.tell(Meddling.meddle)
+
+    assert await front.ask(Hesitant.file, last) == ["tax", []]
+
+    assert told(theater, front, "message/withdrawn") == []
+    assert_accounts_add_up(theater)
 
 
 async def test_nothing_is_forwarded_for_an_asker_that_has_left_already(theater: Theater) -> None:

@@ -122,7 +122,6 @@ class Slot(Onward):
         extras.slots[self] = None
         self.envelope.reply = None
         self.envelope.onward = self
-        self.future.add_done_callback(lambda _: self.is_awaited())
 
     def check(self) -> None:
         """Let through its own actor's handlers, as long as the reply was not given.
