@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from theater.timers import Timer
     from theater.waits import Waiting
 
-_SLICE = 0.001  # seconds that an actor keeps the loop while others wait
-_SLICE_MESSAGES = 64  # and messages: a yield costs 3 µs, a message 1 µs
+_SLICE_MESSAGES = 64  # that an actor handles in a row while others wait: a yield costs 3 µs, a message 1 µs
 
 
 class Cell(Mailbox):
@@ -197,6 +196,7 @@ class Cell(Mailbox):
     async def drain(self) -> None:  # one loop, in one place: calls cost a tenth of a message
         """Handle messages, one at a time, until the actor is to end."""
         theater = self.theater
+        slice = theater.slice
         began = before = perf_counter()
         count = 0
         while True:
@@ -225,7 +225,7 @@ class Cell(Mailbox):
             if now - before > theater.slow:
                 theater.blame(self, envelope.plan.name, before, now)
             before = now
-            if count == _SLICE_MESSAGES or now - began > _SLICE:
+            if count == _SLICE_MESSAGES or now - began > slice:
                 await pause()
                 began = before = perf_counter()
                 count = 0

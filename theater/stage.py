@@ -37,6 +37,7 @@ VERSION = "0.1.0"
 logger = logging.getLogger("theater")
 
 _SLOW = 0.1  # seconds for which a handler may block the loop before it is named
+_SLICE = 0.001  # seconds that an actor keeps the loop while others wait
 _BEAT = 0.025  # seconds between two proofs that the loop is alive
 
 
@@ -49,7 +50,7 @@ class Stage:
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_sealed", "journal", "lenders", "letter_readers", "loop",
         "names", "past", "quiet", "recorder", "records_messages", "restarts", "returned", "root",
-        "sent", "slow", "strays", "tops", "waiting", "was_closed", "watch", "withdrawn",
+        "sent", "slice", "slow", "strays", "tops", "waiting", "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -111,10 +112,10 @@ class Stage:
         self.root = Line(ROOT, events, head)
         self.watch = TaskWatch.of(loop)
         self.watch.begin()
-        self.slow = _SLOW
+        self.slow, self.slice = _SLOW, _SLICE
         self.beating = is_virtual(loop)  # on a virtual clock nothing beats: waiting is no blocking there
         if self.beating:
-            self.slow = float("inf")
+            self.slow = self.slice = float("inf")
         self._last_beat = 0.0
         body = {
             "format": FORMAT,
