@@ -161,10 +161,10 @@ class Player(Actor):
     async def finish(self) -> None:
         self.context.stop()
 
-    async def on_child_failed(self, _child: ActorRef[Any], _error: Exception) -> None:
+    async def on_child_failed(self, child: ActorRef[Any], error: Exception) -> None:  # noqa: ARG002
         self.told += 1
 
-    async def on_child_stopped(self, _child: ActorRef[Any], _reason: Reason) -> None:
+    async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002
         self.told += 1
 
 

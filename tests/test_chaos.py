@@ -15,7 +15,7 @@ from theater.testing.virtual import Backend
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize("seed", range(metafunc.config.getoption("--chaos-seeds")))
+    metafunc.parametrize("seed", range(int(str(metafunc.config.getoption("--chaos-seeds")))))
 
 
 @pytest.fixture

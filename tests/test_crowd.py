@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 import pytest
 
-from theater import Actor, ActorRef, Reason, Theater, handler
+from theater import Actor, ActorRef, Reason, Statistics, Theater, handler
 from theater.cell import Cell
 
 TEAM = 1_000  # workers under each supervisor
@@ -51,17 +51,29 @@ class Clerk(Actor):
 
 @pytest.fixture
 def teams_of_the_crowd(request: pytest.FixtureRequest) -> int:
-    crowd: int = request.config.getoption("--crowd")
-    return crowd // TEAM
+    return int(str(request.config.getoption("--crowd"))) // TEAM
 
 
 @pytest.mark.virtual_clock
 async def test_a_crowd_is_started_told_stopped_in_order_and_gone(teams_of_the_crowd: int) -> None:
-    crowd = teams_of_the_crowd * TEAM
     tasks, cells = asyncio.all_tasks(), count_cells()
+
+    before, told, gone, after = await live_and_end(teams_of_the_crowd)
+
+    assert told.actors == teams_of_the_crowd * (TEAM + 1) + 1
+    assert told.handled - before.handled == teams_of_the_crowd * TEAM
+    assert gone == [f"team-{teams_of_the_crowd - 1}/worker-{one} shutdown" for one in reversed(range(TEAM))]
+    assert (after.actors, after.queued, after.dead_letters, after.failures) == (0, 0, 0, 0)
+    assert after.unaccounted == 0
+    assert asyncio.all_tasks() == tasks
+    assert count_cells() == cells
+
+
+async def live_and_end(count: int) -> tuple[Statistics, Statistics, list[str], Statistics]:
+    """What there was before each worker was told, and after; who of the last team ended; what was left."""
     async with Theater() as theater:
         clerk = await theater.spawn(Clerk())
-        foremen = [await theater.spawn(Foreman(), name=f"team-{one}") for one in range(teams_of_the_crowd)]
+        foremen = [await theater.spawn(Foreman(), name=f"team-{one}") for one in range(count)]
         teams = [await foreman.ask(Foreman.hire, TEAM) for foreman in foremen]
         await clerk.ask(Clerk.look_at, teams[-1])
         before = theater.statistics()
@@ -70,20 +82,11 @@ async def test_a_crowd_is_started_told_stopped_in_order_and_gone(teams_of_the_cr
                 tellers.start_soon(tell_all, team)
         await theater.settled()
         told = theater.statistics()
-
         for foreman in foremen:
             await foreman.stop()
-
         gone = await clerk.ask(Clerk.gone)
         await clerk.stop()
-        after = theater.statistics()
-    assert told.actors == crowd + len(foremen) + 1
-    assert told.handled - before.handled == crowd
-    assert gone == [f"team-{len(foremen) - 1}/worker-{one} shutdown" for one in reversed(range(TEAM))]
-    assert (after.actors, after.queued, after.dead_letters, after.failures) == (0, 0, 0, 0)
-    assert asyncio.all_tasks() == tasks
-    del clerk, foremen, foreman, teams, team
-    assert count_cells() == cells
+        return before, told, gone, theater.statistics()
 
 
 async def tell_all(team: list[ActorRef[Worker]]) -> None:
