@@ -281,6 +281,38 @@ async def test_an_actor_may_forward_to_itself_and_so_see_to_the_message_later(th
     assert seen[0] > 0
 
 
+class Wheel(Actor):
+    """Sends what it is asked round to itself, and has its answer brought to another actor."""
+
+    @handler
+    async def turn(self, rounds: int, how: str) -> str:
+        if rounds:
+            return await self.context.forward(self.context.ref, Wheel.turn, rounds - 1, how)
+        if how == "later":
+            return self.context.defer().pending
+        await anyio.sleep(HOUR if how == "long" else 0)
+        return how
+
+    @handler
+    async def drive(self, wheel: ActorRef[Wheel], rounds: int, how: str) -> str:
+        with anyio.move_on_after(60):
+            return await wheel.ask(Wheel.turn, rounds, how)
+        return "gave up"
+
+
+@pytest.mark.parametrize(("how", "said"), [("now", "now"), ("long", "gave up"), ("later", "gave up")])
+async def test_a_message_may_be_forwarded_thousands_of_times(theater: Theater, how: str, said: str) -> None:
+    driver = await theater.spawn(Wheel())
+
+    assert await driver.ask(Wheel.drive, await theater.spawn(Wheel()), 3_000, how) == said
+
+    assert theater.statistics().unaccounted == 0
+    if how == "later":
+        with anyio.move_on_after(1):
+            await driver.ask(Wheel.turn, 3_000, how)
+        assert await driver.ask(Wheel.turn, 0, "still there") == "still there"
+
+
 # -- what can go wrong -----------------------------------------------------------------------------------
 
 

@@ -179,9 +179,6 @@ class Slot(Onward):
             self.future.cancel()
         self.is_awaited()
 
-    def outcome(self) -> None:
-        return None  # it is the message's own
-
     def _close(self) -> None:
         self.is_open = False
         extras = self.cell.extras

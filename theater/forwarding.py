@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import opening, sending, settling
+from theater import opening, sending
 from theater.errors import AskCycleError, SetupError
 from theater.mailbox import Envelope
 from theater.onward import Onward
@@ -16,7 +16,6 @@ from theater.waits import circle, hand_on
 
 if TYPE_CHECKING:
     from theater.cell import Cell
-    from theater.mailbox import Triple
 
 
 class Forward(Onward):
@@ -41,15 +40,16 @@ class Forward(Onward):
         if second.reply is not None and first.turn is not None:
             hand_on(first.turn.cell, second.reply, self._target)
 
-    def withdraw(self) -> None:
+    def withdraw(self) -> tuple[Cell, Envelope]:
         second = self._second
         is_over = second.begun and second.onward is None and self._target.current is not second
         if second.sender is not None and not is_over and not self._cell.has_ended:
             self._cell.record("message/withdrawn", {"message": second.sender[1]})
-        sending.withdraw(self._target, second)
+        return self._target, second
 
-    def outcome(self) -> tuple[dict[str, Any], Triple | None] | None:
-        return settling.outcome_of(self._second)
+    @property
+    def second(self) -> Envelope:
+        return self._second
 
 
 async def forward(cell: Cell, target: Cell, handler: Any, args: tuple[Any, ...], kwargs: Any) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from theater.mailbox import Triple
+    from theater.cell import Cell
+    from theater.mailbox import Envelope
 
 
 class Onward(ABC):
@@ -25,10 +26,11 @@ class Onward(ABC):
     def take_back(self) -> None:  # noqa: B027  # most cannot be taken back
         """The handler raised: what is not answered yet is answered by that."""
 
-    @abstractmethod
-    def withdraw(self) -> None:
-        """The asker gave up."""
+    @property
+    def second(self) -> Envelope | None:
+        """The message that ends for this one, if another does."""
+        return None
 
     @abstractmethod
-    def outcome(self) -> tuple[dict[str, Any], Triple | None] | None:
-        """How it ended, if another message says so."""
+    def withdraw(self) -> tuple[Cell, Envelope] | None:
+        """The asker gave up; returns the message that is to be withdrawn now, and whose it is, if any is."""

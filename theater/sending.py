@@ -223,11 +223,14 @@ def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
 
 def withdraw(target: Cell, envelope: Envelope) -> None:
     """The asker gave up: take the message back, or let what its handler waits for give up in turn."""
+    while envelope.onward is not None:  # a loop: a message may have been forwarded a thousand times
+        further = envelope.onward.withdraw()
+        if further is None:
+            return
+        target, envelope = further
     if envelope.reply is not None:
         envelope.reply.cancel()  # nobody looks at it any more
-    if envelope.onward is not None:
-        envelope.onward.withdraw()
-    elif not envelope.begun:
+    if not envelope.begun:
         if target.queue and envelope in target.queue:
             target.queue.remove(envelope)
             target.theater.withdrawn += 1

@@ -107,5 +107,6 @@ def record_answer(turn: Turn, envelope: Envelope) -> None:
 
 def outcome_of(envelope: Envelope) -> tuple[dict[str, Any], Triple | None] | None:
     """How a message ended, and which event says so; if it was forwarded, how the last one did."""
-    onward = envelope.onward
-    return envelope.outcome if onward is None else onward.outcome() or envelope.outcome
+    while envelope.onward is not None and (second := envelope.onward.second) is not None:
+        envelope = second
+    return envelope.outcome

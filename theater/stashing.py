@@ -18,7 +18,7 @@ from theater.talk import Opening
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.loop import Future
-    from theater.mailbox import Envelope, Triple
+    from theater.mailbox import Envelope
 
 
 class Stashed(Onward):
@@ -58,9 +58,6 @@ class Stashed(Onward):
             cell.theater.withdrawn += 1
             if self.envelope.sender is None and not cell.theater.is_cutting:  # an actor says so itself
                 cell.note("message/withdrawn", {"message": self._seq})
-
-    def outcome(self) -> tuple[dict[str, Any], Triple | None] | None:
-        return None  # it is the message's own
 
     def put_back(self) -> Envelope:
         """The message as it came, with arguments of its own."""
