@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import datetime
 from random import Random
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, Unpack, cast, overload
 
 from theater import (
     channels,
@@ -260,7 +260,7 @@ class Context:
         """The replies that this actor still owes, oldest first."""
         return deferring.deferred(self._cell)
 
-    def stash(self) -> Any:
+    def stash(self) -> R:  # type: ignore[type-var]  # pyright: ignore[reportInvalidTypeVarUse]  # what fits
         """Set the message at hand aside when its handler returns, until `unstash`; its asker goes on waiting.
 
         What the handler returns is ignored, and what it changed stays. An asker that gives up withdraws the
@@ -270,7 +270,7 @@ class Context:
             MailboxFullError: as many are set aside as the mailbox has places.
             SetupError: this is a hook or a stream, or the reply was deferred, or the message forwarded.
         """
-        return stashing.stash(self._cell)
+        return cast("R", stashing.stash(self._cell))
 
     def unstash(self) -> int:
         """Put all messages that are set aside in front of those that wait, in their order; says how many."""
