@@ -43,6 +43,8 @@ TheaterError
         NotRunningError
         MailboxFullError
         AskCycleError
+        RefusedError
+        ChannelClosedError
     ActorFailedError
     EffectFailedError
     EffectInDoubtError
