@@ -64,7 +64,7 @@ from theater import Actor, effect, handler
 
 
 class HttpError(Exception):
-    """No answer: not connected, cut off, too late, or too large. `error` is the class name of the cause."""
+    """No answer: not to be sent, not connected, cut off, too late, too large. `error` names the cause."""
 
     def __init__(self, error: str, text: str) -> None:
         super().__init__(f"{error}: {text}")
@@ -131,7 +131,7 @@ async def _send(connect: Connect, request: Request, within: float, most: int) ->
                         raise HttpError("TooLarge", f"more than {most} bytes")
     except TimeoutError:
         raise HttpError("Timeout", f"no answer within {within:g} s") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, UnicodeError) as error:
         raise HttpError(type(error).__name__, str(error)) from error
     return Answer(response.status_code, response.headers.multi_items(), bytes(content), str(response.url))
 
@@ -191,7 +191,11 @@ class HttpClient(Actor):
     async def post(self, url: str, body: object = None) -> Answer:
         """Send `body` as JSON. Raises as `get`."""
         headers = {"content-type": "application/json"}
-        return await self._request("POST", url, headers=headers, content=json.dumps(body).encode())
+        try:
+            content = json.dumps(body, allow_nan=False).encode()
+        except (TypeError, ValueError) as error:
+            raise HttpError("NotJson", str(error)) from error
+        return await self._request("POST", url, headers=headers, content=content)
 
     @handler(raises=(HttpError,))
     async def request(
@@ -214,6 +218,8 @@ class HttpClient(Actor):
         headers: dict[str, str] | None = None,
         content: bytes = b"",
     ) -> Answer:
+        if not method.isascii():
+            raise HttpError("Method", f"{method!r} is no method: write a word such as GET")
         request = Request(method, url, params or {}, {**self.headers, **(headers or {})}, content)
         how = fetch if method in _MAY_BE_SENT_TWICE else send
         return await self.context.effect(partial(how, self._connect), request, self.within, self.most_bytes)
@@ -234,4 +240,15 @@ class HttpClient(Actor):
         for name, value in self.secrets().items():
             request.headers.pop(name, None)
             if all(is_home):
-                request.headers[name] = value
+                request.headers[name] = _sendable(name, value)
+
+
+def _sendable(name: str, value: str) -> str:
+    """A secret that goes into a header as it is; whoever else refused it would show it (RFC 9110, 5.5)."""
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable() or value != value.strip():
+        raise HttpError(
+            "Secret",
+            f"the secret {name!r} was not sent: it is to be printable ASCII text without a line break or a "
+            "space at its ends; strip() what is read from a file",
+        )
+    return value

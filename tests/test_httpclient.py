@@ -156,6 +156,48 @@ async def test_secrets_are_sent_to_the_host_of_the_base_and_to_no_other(theater:
     assert ["x-key" in answer.json()["headers"] for answer in [led_away, *strange]] == [False] * 4
 
 
+class Careless(Client):
+    secret: str
+
+    def secrets(self) -> Mapping[str, str]:
+        return {"authorization": self._key}
+
+    def on_load(self) -> None:
+        bad: dict[str, Any] = {"line": "hush\n", "nul": "hu\0sh", "words": "hüsh", "none": None}
+        self._key = bad[self.secret]
+
+
+@pytest.mark.parametrize("secret", ["line", "nul", "words", "none"])
+async def test_a_secret_that_no_header_can_hold_is_neither_sent_nor_shown(
+    theater: Theater, secret: str
+) -> None:
+    ref = await theater.spawn(Careless(base="https://here.example", secret=secret))
+
+    with pytest.raises(HttpError, match="'authorization' was not sent") as refused:
+        await ref.ask(HttpClient.get, "/echo")
+
+    told = repr([str(refused.value), *(event.body for event in theater.chain(ref))])
+    assert "hush" not in told
+    assert "hüsh" not in told
+
+
+async def test_a_request_that_cannot_be_sent_is_told_and_disturbs_nobody_else(theater: Theater) -> None:
+    ref = await client(theater)
+    bad: list[Any] = [
+        ref.ask(HttpClient.request, "gét", "/echo"),
+        ref.ask(HttpClient.request, "get", "/echo", headers={"x-é": "a"}),
+        ref.ask(HttpClient.request, "get", "/echo", headers={"x": "€"}),
+        ref.ask(HttpClient.post, "/echo", b"bytes"),
+        ref.ask(HttpClient.post, "/echo", float("nan")),
+    ]
+
+    for request in bad:
+        with pytest.raises(HttpError):
+            await request
+
+    assert theater.statistics().failed == 0
+
+
 @asynccontextmanager
 async def server(content: bytes) -> AsyncIterator[tuple[str, MemoryObjectReceiveStream[str]]]:
     """A real one, for one sort of answer: its URL, and news of clients that have hung up."""
