@@ -55,6 +55,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from errno import EACCES, ELOOP, ENOENT, ENOTDIR
+from os import fsencode
 from pathlib import Path
 from stat import S_ISREG
 from typing import Any, Protocol
@@ -83,7 +85,7 @@ class How(Enum):
 class FileChange:
     """One file, and what became of it."""
 
-    path: str  # below the folder, with `/`
+    path: str  # below the folder, with `/`; bytes that are not UTF-8 are spelled out: `\xff`
     how: How
 
 
@@ -92,6 +94,9 @@ class Watches(Protocol):
 
     async def changed(self, change: FileChange) -> None: ...
 
+
+# gone since it was listed, or a link to nothing; a link to itself; below what we may not enter
+_OUT_OF_SIGHT = frozenset({ENOENT, ENOTDIR, ELOOP, EACCES})
 
 Sight = dict[str, tuple[int, int, int]]  # by path: size, time of the last change in nanoseconds, inode
 
@@ -104,10 +109,13 @@ def look_at(folder: str, pattern: str) -> Sight:
     for path in sorted(root.glob(pattern)):
         try:
             found = path.stat()
-        except FileNotFoundError:  # gone since it was listed, or a link to nothing
+        except OSError as error:
+            if error.errno not in _OUT_OF_SIGHT:
+                raise
             continue
         if S_ISREG(found.st_mode):
-            seen[path.relative_to(root).as_posix()] = (found.st_size, found.st_mtime_ns, found.st_ino)
+            name = fsencode(path.relative_to(root).as_posix()).decode(errors="backslashreplace")
+            seen[name] = (found.st_size, found.st_mtime_ns, found.st_ino)
     return seen
 
 

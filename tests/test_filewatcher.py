@@ -65,6 +65,17 @@ async def test_files_that_came_changed_and_went_are_told_by_path(theater: Theate
     assert await watcher.ask(FileWatcher.files) == ["below/comes", "changes", "stays"]
 
 
+async def test_one_odd_file_does_not_hide_the_others(theater: Theater, tmp_path: Path) -> None:
+    watcher = await watch(theater, tmp_path)
+
+    (tmp_path / "circle").symlink_to("circle")
+    (tmp_path / os.fsdecode(b"caf\xe9")).write_text("")
+    (tmp_path / "plain").write_text("")
+
+    news = told(("caf\\xe9", How.CAME), ("plain", How.CAME))
+    assert await watcher.ask(FileWatcher.look) == news
+
+
 async def test_what_was_there_at_the_beginning_is_not_news(theater: Theater, tmp_path: Path) -> None:
     (tmp_path / "old").write_text("")
 
