@@ -70,6 +70,7 @@ _SHORT = {
 }
 _FIELDS = 5
 _SUNDAY = 7  # is 0, too
+_DIGITS = 9  # more of them are no minute, and too many of them are no `int` either
 _YEARS_AHEAD = 9  # a 29th of February is at most 8 years away, also around the year 2100
 _LONGEST_SLEEP = 3600.0  # seconds: a clock that somebody set is noticed within the hour
 
@@ -110,7 +111,10 @@ class Cron:
         )
 
     def after(self, moment: datetime) -> datetime:
-        """The first minute it names after `moment`, in the zone of `moment`.
+        """The first minute it names after `moment`, by the clock on the wall in the zone of `moment`.
+
+        What summer time does to that clock is not looked at: minutes that it skips are named, too, and those
+        that it repeats are named once. The scheduler, whose times are UTC, has none.
 
         Raises:
             CronError: it names none, such as the 30th of February.
@@ -163,7 +167,7 @@ def _number(text: str, first: int, last: int, names: tuple[str, ...], field: str
 
 
 def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit()
+    return text.isascii() and text.isdigit() and len(text) < _DIGITS
 
 
 @dataclass(frozen=True, slots=True)

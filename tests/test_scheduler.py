@@ -92,6 +92,7 @@ def test_a_line_names_its_minutes(line: str, moment: str, due: str) -> None:
         "1,,2 * * * *",
         "² * * * *",
         "@often",
+        "9" * 5000 + " * * * *",
     ],
 )
 def test_what_is_no_line_of_cron_is_refused(line: str) -> None:
