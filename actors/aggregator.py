@@ -62,6 +62,9 @@ from theater import TEMPORARY, Actor, ActorRef, Reason, handler
 
 T = TypeVar("T")
 
+_LEAST = 0.001  # seconds
+_LONGEST = 10**9  # seconds, some 30 years: dates do not go on for ever
+
 
 class BatchError(LookupError):
     """No such batch, or one of that key is there already."""
@@ -103,16 +106,17 @@ class Aggregator(Actor, Generic[T]):
     batches: dict[str, Batch[T]] = {}
     askers: int = 0  # so far
 
-    @handler(raises=(BatchError,))
+    @handler(raises=(BatchError, ValueError))
     async def begin(self, key: str, *, enough: int, within: float = 60.0) -> None:
         """Begin a batch that is over when `enough` items are there, or after `within` seconds.
 
         Raises:
             BatchError: there is one of that key.
+            ValueError: no batch takes so long.
         """
         await self._look(key, self._begin(key, enough, within))
 
-    @handler(raises=(BatchError,))
+    @handler(raises=(BatchError, ValueError))
     async def survey(
         self,
         key: str,
@@ -127,6 +131,7 @@ class Aggregator(Actor, Generic[T]):
 
         Raises:
             BatchError: there is one of that key.
+            ValueError: no batch takes so long.
         """
         batch = self._begin(key, len(of) if enough is None else enough, within)
         for ref in of:
@@ -186,6 +191,7 @@ class Aggregator(Actor, Generic[T]):
             await self._end(key, batch)
 
     async def on_start(self) -> None:
+        _check("is kept", self.keep)
         for key, batch in self.batches.items():  # their askers have ended with the life before
             if batch.asked:
                 await self._end(key, batch)
@@ -198,6 +204,7 @@ class Aggregator(Actor, Generic[T]):
     def _begin(self, key: str, enough: int, within: float) -> Batch[T]:
         if key in self.batches:
             raise BatchError(f"there is a batch {key!r} already")
+        _check("takes", within)
         until = self.context.now() + timedelta(seconds=within)
         batch = self.batches[key] = Batch[T](enough, until)
         self.context.after(within, Aggregator.look, key)
@@ -226,6 +233,11 @@ class Aggregator(Actor, Generic[T]):
         for reply in self.context.deferred:
             if reply.handler == "collect" and reply.message.args[0] == key:
                 reply.answer(batch.gathered())
+
+
+def _check(what: str, seconds: float) -> None:
+    if not _LEAST <= seconds <= _LONGEST:
+        raise ValueError(f"a batch {what} {_LEAST} to {_LONGEST:,} seconds, not {seconds}")
 
 
 class _Asker(Actor):

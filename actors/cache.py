@@ -71,6 +71,8 @@ from theater import TEMPORARY, Actor, ActorRef, Reason, Reply, handler
 V = TypeVar("V")
 V_co = TypeVar("V_co", covariant=True)
 
+_LONGEST = 10**9  # seconds, some 30 years: dates do not go on for ever
+
 
 class LoadError(Exception):
     """The value could not be loaded; `key` and why."""
@@ -115,6 +117,11 @@ class Cache(Actor, Generic[V]):
     async def on_start(self) -> None:
         if self.most < 1 or self.at_once < 1:
             raise ValueError("a cache keeps at least one value, and loads at least one at a time")
+        if not (0 <= self.keep <= _LONGEST and self.patience > 0):
+            raise ValueError(
+                f"a cache keeps a value for 0 to {_LONGEST:,} seconds and has patience for more than 0: "
+                f"{self.keep}, {self.patience}"
+            )
         self.loading, self.queue = {}, []  # whoever carried them has ended with the life before
         for key in dict.fromkeys(reply.message.args[0] for reply in self._waiting()):
             await self._load(key)

@@ -67,6 +67,8 @@ from theater import Actor, ActorRef, handler
 
 R = TypeVar("R")
 
+_LONGEST = 10**9  # seconds, some 30 years: dates do not go on for ever
+
 
 class CircuitOpenError(Exception):
     """Refused without a try; the next try may be made in `wait` seconds."""
@@ -101,8 +103,11 @@ class CircuitBreaker(Actor):
     permit: int = 0  # counts the times that what is let through has changed
 
     async def on_start(self) -> None:
-        if self.failures < 1 or self.pause <= 0 or self.patience <= 0:
-            raise ValueError("failures, pause and patience of a breaker are above 0")
+        if self.failures < 1 or not (0 < self.pause <= _LONGEST and 0 < self.patience <= _LONGEST):
+            raise ValueError(
+                "failures, pause and patience of a breaker are above 0, and its seconds at most "
+                f"{_LONGEST:,}: {self.failures}, {self.pause}, {self.patience}"
+            )
 
     @handler(raises=(CircuitOpenError,))
     async def admit(self) -> int:

@@ -51,6 +51,7 @@ from theater import Actor, Reply, handler
 
 _HAIR = 1e-6  # tokens: a timer may be early by so little, for times are rounded
 _SWEEP = 1_000  # keys
+_LONGEST_SLEEP = 86_400.0  # seconds: whoever waits longer is looked at every day
 
 
 class RateError(Exception):
@@ -81,7 +82,7 @@ class RateLimiter(Actor):
     sweeps_at: int = _SWEEP  # buckets
 
     async def on_start(self) -> None:
-        if self.rate <= 0 or self.burst < 1:
+        if not self.rate > 0 or self.burst < 1:  # nan is not above 0, and would let everybody through
             raise ValueError(
                 f"a limiter needs a rate above 0 and a burst of 1 or more: {self.rate}, {self.burst}"
             )
@@ -173,7 +174,7 @@ class RateLimiter(Actor):
             self.sweeps_at = max(_SWEEP, 2 * len(self.buckets))
 
     def _wake_in(self, seconds: float) -> None:
-        now = self.context.now()
+        now, seconds = self.context.now(), min(seconds, _LONGEST_SLEEP)
         wakes = now + timedelta(seconds=seconds)
         if self.wakes is None or wakes < self.wakes:
             self.wakes = wakes

@@ -88,6 +88,7 @@ from theater import Actor, handler
 
 _AT_ONCE = 0.001  # seconds: a timer outlives what a message to oneself does not, and needs no room
 _LONGEST_PAUSE = 300.0  # seconds
+_DOUBLINGS = 99  # of a pause; 1,024 are more than a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +191,10 @@ class Saga(Actor):
         self._go_on()
 
     async def on_start(self) -> None:
+        if self.tries < 1 or not self.pause > 0:
+            raise ValueError(
+                f"a saga undoes with 1 or more tries and a pause above 0 seconds: {self.tries}, {self.pause}"
+            )
         if self.due is not None:  # the timer that was set for this comes first
             late = max(0.0, (self.due - self.context.now()).total_seconds())
             self.context.after(late + _AT_ONCE, Saga.make_sure, self.move)
@@ -235,7 +240,9 @@ class Saga(Actor):
     def _go_on(self) -> None:
         if self.status not in _IS_OVER:
             self._go_on_in(
-                min(self.pause * 2 ** (self.tried - 1), _LONGEST_PAUSE) if self.tried else _AT_ONCE
+                min(self.pause * 2.0 ** min(self.tried - 1, _DOUBLINGS), _LONGEST_PAUSE)
+                if self.tried
+                else _AT_ONCE
             )
             return
         self.due = None

@@ -87,6 +87,8 @@ from theater import (
 W = TypeVar("W", bound=Actor)
 R = TypeVar("R")
 
+_LONGEST = 10**9  # seconds, some 30 years: dates do not go on for ever
+
 
 @dataclass(frozen=True, slots=True)
 class Lease(Generic[W]):
@@ -171,6 +173,10 @@ class WorkerPool(Actor, Generic[W]):
     async def on_start(self) -> None:
         if self.size < 1:
             raise ValueError(f"a pool has at least 1 worker, not {self.size}")
+        if not 0 < self.patience <= _LONGEST:
+            raise ValueError(
+                f"a pool has patience for more than 0 and at most {_LONGEST:,} seconds, not {self.patience}"
+            )
         self.leases = {}
         self.workers = [await self._hire() for _ in range(self.size)]
 

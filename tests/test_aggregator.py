@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, nan
 from pathlib import Path
 
 import anyio
 import pytest
 
 from actors import Aggregator, BatchError, Gathered
-from theater import Actor, Theater, handler
+from theater import Actor, ActorFailedError, Theater, handler
 
 
 class Voter(Actor):
@@ -93,6 +94,23 @@ async def test_batches_do_not_disturb_each_other(theater: Theater) -> None:
 
     assert await jury.ask(Aggregator.collect, "one") == whole(2)
     assert await jury.ask(Aggregator.collect, "two") == whole(1, 3)
+
+
+@pytest.mark.parametrize("within", [0.0, -1.0, inf, nan])
+async def test_a_batch_that_takes_no_time_that_there_is_is_refused_and_disturbs_no_other(
+    theater: Theater, within: float
+) -> None:
+    jury = await theater.spawn(Aggregator[int]())
+
+    with pytest.raises(ValueError, match=r"a batch takes 0\.001 to 1,000,000,000 seconds"):
+        await jury.ask(Aggregator.begin, "votes", enough=1, within=within)
+    with pytest.raises(ValueError, match="a batch takes"):
+        await jury.ask(Aggregator.survey, "votes", [], "say", within=within)
+    with pytest.raises(ActorFailedError, match="a batch is kept"):
+        await theater.spawn(Aggregator[int](keep=within))
+
+    with pytest.raises(BatchError, match="no batch"):
+        await jury.ask(Aggregator.collect, "votes")
 
 
 async def test_a_key_is_refused_while_it_is_known_and_free_when_it_is_forgotten(theater: Theater) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf, nan
 from pathlib import Path
 
 import anyio
@@ -270,6 +271,16 @@ async def test_a_cache_of_nothing_does_not_start(theater: Theater, bad: dict[str
     source = await theater.spawn(Source())
 
     with pytest.raises(ActorFailedError, match="at least one"):
+        await theater.spawn(Cache[str](source=source, **bad))  # type: ignore[arg-type]  # a case
+
+
+@pytest.mark.parametrize("bad", [{"keep": inf}, {"keep": nan}, {"keep": -1.0}, {"patience": nan}])
+async def test_a_cache_for_no_time_that_there_is_does_not_start(
+    theater: Theater, bad: dict[str, float]
+) -> None:
+    source = await theater.spawn(Source())
+
+    with pytest.raises(ActorFailedError, match="a cache keeps a value for 0 to 1,000,000,000 seconds"):
         await theater.spawn(Cache[str](source=source, **bad))  # type: ignore[arg-type]  # a case
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 
 import anyio
@@ -195,7 +196,9 @@ async def test_a_caller_that_is_given_up_on_counts_the_call_as_failed(theater: T
     assert await breaker.ask(CircuitBreaker.state) is Circuit.OPEN
 
 
-@pytest.mark.parametrize("bad", [{"failures": 0}, {"pause": 0.0}, {"patience": -1.0}])
+@pytest.mark.parametrize(
+    "bad", [{"failures": 0}, {"pause": 0.0}, {"patience": -1.0}, {"pause": inf}, {"patience": nan}]
+)
 async def test_a_breaker_that_makes_no_sense_does_not_start(theater: Theater, bad: dict[str, float]) -> None:
     with pytest.raises(ActorFailedError, match="above 0"):
         await theater.spawn(CircuitBreaker(**bad))  # type: ignore[arg-type]  # a case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from pathlib import Path
 
 import anyio
@@ -163,8 +164,19 @@ async def test_keys_that_are_full_again_are_forgotten(theater: Theater) -> None:
     assert list(states[-1]["buckets"]) == ["last"]
 
 
-@pytest.mark.parametrize("bad", [{"rate": 0.0}, {"rate": 1.0, "burst": 0}])
-async def test_a_limiter_that_lets_nobody_through_does_not_start(
+async def test_who_waits_longer_than_dates_go_on_waits(theater: Theater) -> None:
+    limiter = await theater.spawn(RateLimiter(rate=1e-300))
+    await limiter.ask(RateLimiter.acquire)
+
+    with anyio.move_on_after(200_000) as limit:
+        await limiter.ask(RateLimiter.acquire)
+
+    assert limit.cancelled_caught
+    assert theater.statistics().failed == 0
+
+
+@pytest.mark.parametrize("bad", [{"rate": 0.0}, {"rate": nan}, {"rate": 1.0, "burst": 0}])
+async def test_a_limiter_that_lets_nobody_through_or_everybody_does_not_start(
     theater: Theater, bad: dict[str, float]
 ) -> None:
     with pytest.raises(ActorFailedError, match="above 0"):

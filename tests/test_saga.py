@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import anyio
 import pytest
 
 from actors import Outcome, Saga, Status, Step
-from theater import Actor, ActorRef, Theater, handler
+from theater import Actor, ActorFailedError, ActorRef, Theater, handler
 
 
 class Clerk(Actor):
@@ -123,6 +124,21 @@ async def test_what_was_done_is_undone_the_last_first(
     assert (outcome.status, outcome.steps_done) == (Status.UNDONE, 0)
     assert f"ValueError: not {refused}" in outcome.trouble
     assert await clerk.ask(Clerk.all) == done
+
+
+async def test_pauses_double_no_further_than_numbers_go(theater: Theater) -> None:
+    clerk = await theater.spawn(Clerk(refuses=["weigh", "unpack 1"]))
+    parcel = await theater.spawn(Parcel(clerk=clerk, tries=1100))
+
+    outcome = await parcel.ask(Saga.run)
+
+    assert (outcome.status, outcome.steps_done) == (Status.STUCK, 1)
+
+
+@pytest.mark.parametrize("bad", [{"tries": 0}, {"pause": 0.0}, {"pause": nan}])
+async def test_a_saga_that_could_not_undo_does_not_start(theater: Theater, bad: dict[str, Any]) -> None:
+    with pytest.raises(ActorFailedError, match="1 or more tries and a pause above 0"):
+        await theater.spawn(Parcel(clerk=await theater.spawn(Clerk()), **bad))
 
 
 async def test_an_undoing_that_fails_is_tried_again_after_pauses_that_double(theater: Theater) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf, nan
 from pathlib import Path
 
 import anyio
@@ -125,6 +126,14 @@ async def test_who_sends_more_than_there_is_room_for_waits(theater: Theater) -> 
 async def test_a_pool_without_workers_does_not_start(theater: Theater) -> None:
     with pytest.raises(ActorFailedError, match="at least 1 worker"):
         await theater.spawn(Workers(size=0))
+
+
+@pytest.mark.parametrize("patience", [0.0, inf, nan])
+async def test_a_pool_with_patience_for_no_time_that_there_is_does_not_start(
+    theater: Theater, patience: float
+) -> None:
+    with pytest.raises(ActorFailedError, match="has patience for"):
+        await theater.spawn(Workers(patience=patience))
 
 
 async def test_the_workers_end_with_their_pool(theater: Theater) -> None:
