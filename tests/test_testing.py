@@ -116,7 +116,7 @@ async def test_while_a_worker_thread_runs_the_clock_does_not_jump(in_thread: Cal
     with anyio.fail_after(HOUR):
         await in_thread(time.sleep, 0.05)
 
-    assert 0.05 <= anyio.current_time() < 60
+    assert 0 < anyio.current_time() < 60  # a jump would be to the hour
 
 
 def test_closing_waits_for_the_worker_threads_in_real_time() -> None:
@@ -134,7 +134,7 @@ async def test_a_worker_thread_can_wait_for_the_loop() -> None:
 
     await anyio.to_thread.run_sync(work)
 
-    assert 0.05 <= anyio.current_time() < 60
+    assert 0 < anyio.current_time() < 60  # a jump would be to the hour
 
 
 def test_a_program_in_which_everything_waits_ends_with_an_error_that_says_where() -> None:
