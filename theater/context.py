@@ -108,7 +108,7 @@ class Context:
         Raises:
             NotAllowedError: it was not granted to spawn that class, or one with such a mailbox.
         """
-        kept = Options(**options)
+        kept = Options.of(options)
         self._cell.asked()
         return await self._cell.theater.spawn_child(self._cell, actor, name, kept)
 

@@ -74,8 +74,28 @@ async def until_done(*futures: Future[Any], within: float | None = None) -> bool
     """Wait until all `futures` are done, for up to `within` seconds; say whether they are."""
     if not futures:
         return True
+    if within is None and len(futures) == 1:
+        await _done(futures[0])
+        return True
     _, pending = await asyncio.wait(futures, timeout=within)
     return not pending
+
+
+async def _done(future: Future[Any]) -> None:
+    """Wait for one future, which others wait for as well; `asyncio.wait` takes three times as long."""
+    if future.done():
+        return
+    news = future.get_loop().create_future()
+
+    def tell(_: Future[Any]) -> None:
+        if not news.done():
+            news.set_result(None)
+
+    future.add_done_callback(tell)
+    try:
+        await news
+    finally:
+        future.remove_done_callback(tell)
 
 
 async def until_any(*futures: Future[Any]) -> None:

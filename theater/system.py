@@ -173,7 +173,7 @@ class Theater:
             TypeError: a field value that cannot be packed.
             ActorFailedError: `on_load` or `on_start` raised.
         """
-        kept = Options(**options)
+        kept = Options.of(options)
         stage = self._running()
         if resume and isinstance(actor, Actor):
             there = await resuming.resume_one(stage, type(actor), name)
