@@ -147,6 +147,21 @@ def test_check_tells_a_program(crew: Path) -> None:
     ]
 
 
+def test_check_shows_values_as_they_are_and_not_as_a_file_says_them(crew: Path) -> None:
+    text = '[[actor]]\nclass = "crew:Named"\nstate = { title = "$${x} ${SIZE:-y}" }\n'
+    (crew / "named.toml").write_text(text)
+    with (crew / "crew.py").open("a") as file:
+        file.write("\nclass Named(Actor):\n    title: str\n")
+
+    (_, told, _), (_, shown, _) = (
+        done(crew, "check", "named.toml", "--json"),
+        done(crew, "check", "named.toml"),
+    )
+
+    assert json.loads(told)["actors"][0]["state"] == {"title": "${x} y"}
+    assert "title='${x} y'" in shown
+
+
 def test_check_prints_a_manifest_as_it_is_read(crew: Path) -> None:
     code, out, _ = done(crew, "check", "good.toml", "--filled", FOLDER="elsewhere", SIZE="9")
     (crew / "filled.toml").write_text(out)

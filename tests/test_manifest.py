@@ -179,6 +179,9 @@ WRONG = [
     ("", "'actor' is missing: the crew, in the order of start"),
     ("actor = []", "actor: nobody is in the crew: describe an actor under [[actor]]"),
     ("[actor]\n", "actor: expected a list of tables, written as [[actor]], got a table"),
+    (ONE + "children = {}", "actor[0].children: expected a list of tables, written as [[actor.children]]"),
+    ('[theater]\nfolder = ""\n' + ONE, "theater.folder: '' names no folder"),
+    ('[theater]\nfolder = "a\\u0000"\n' + ONE, "theater.folder: 'a\\x00' names no folder"),
     ("actor = [3]", "actor[0]: expected a table, got 3"),
     ("[[actor]]", "actor[0]: 'class' is missing: its class, as MODULE:CLASS"),
     ("[[actors]]", "actors: there is no such key; did you mean 'actor'?"),
@@ -356,7 +359,7 @@ manifests = st.builds(
     Manifest,
     theater=st.builds(
         House,
-        folder=st.none() | st.text(),
+        folder=st.none() | st.text(st.characters(exclude_characters="\0"), min_size=1),
         record_messages=st.none() | st.booleans(),
         keep=st.none() | st.integers(1, 10**9),
         closing=st.none() | st.floats(0, 1e9),

@@ -17,7 +17,9 @@ from theater.cli.values import as_json as json_of
 from theater.cli.values import brief
 from theater.manifest.crew import Crew
 from theater.manifest.keys import MANIFEST
+from theater.manifest.problems import Found
 from theater.manifest.schema import json_schema
+from theater.manifest.variables import fill
 from theater.manifest.writing import to_toml
 
 _OWN = ("class", "name", "state", "children")  # the rest are options
@@ -89,7 +91,8 @@ def _in_words(values: dict[str, Any]) -> str:
 
 def _plain(crew: Crew) -> Iterator[dict[str, Any]]:
     """Everybody by path, with what is said of them beside the defaults."""
-    waiting = [("", member) for member in MANIFEST.write(crew.manifest)["actor"]]
+    written = fill(MANIFEST.write(crew.manifest), {}, Found())  # as values: `${`, not the `$${` of a file
+    waiting = [("", member) for member in written["actor"]]
     while waiting:
         above, member = waiting.pop(0)
         path = above + member["name"]

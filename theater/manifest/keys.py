@@ -40,6 +40,13 @@ def _check_class(text: str) -> None:
         raise SetupError(f"{text!r} is not MODULE:CLASS, such as crew:Librarian")
 
 
+def _check_folder(text: str) -> None:
+    if not text or "\0" in text:
+        raise SetupError(
+            f"{text!r} names no folder; without this key all is kept in memory, by `theater run` in .theater"
+        )
+
+
 def of(*names: str) -> Callable[[Any], dict[str, Any]]:
     """The parts of a value whose attributes are called as the keys."""
     return lambda value: {name: getattr(value, name) for name in names}
@@ -125,7 +132,11 @@ ACTOR: Table = Table(
 
 THEATER = Table(
     [
-        Key("folder", Text(), "where everything is kept; relative to the manifest's own folder"),
+        Key(
+            "folder",
+            Text(_check_folder, minLength=1),
+            "where everything is kept; relative to the manifest's own folder",
+        ),
         Key("record_messages", Scalar(bool), "whether every message is an event"),
         Key("keep", Scalar(int, least=1), "in memory, how many events are kept"),
         Key("closing", Scalar(float, least=0), "seconds that queued messages are given at the end"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -146,9 +147,8 @@ class Tables(Kind):
 
     def read(self, given: Any, place: str, found: Found) -> Any:
         if not isinstance(given, list):
-            return _misses(
-                f"a list of tables, written as [[{place.rpartition('.')[2]}]]", given, place, found
-            )
+            header = re.sub(r"\[\d+\]", "", place)
+            return _misses(f"a list of tables, written as [[{header}]]", given, place, found)
         values = [self._of().read(one, item(place, index), found) for index, one in enumerate(given)]
         return WRONG if WRONG in values else tuple(values)
 
