@@ -131,6 +131,23 @@ def test_a_field_without_a_default_must_be_given() -> None:
         untyped()
 
 
+def test_an_abstract_class_makes_no_actor_until_a_subclass_has_what_is_missing() -> None:
+    class Shape(Actor):
+        @abc.abstractmethod
+        def area(self) -> float: ...
+
+    class Square(Shape):
+        side: float
+
+        def area(self) -> float:
+            return self.side**2
+
+    with pytest.raises(SetupError, match="is abstract: make a subclass that has area"):
+        Shape()  # type: ignore[abstract]  # a case
+
+    assert Square(side=3).area() == 9
+
+
 def test_actors_are_equal_only_to_themselves() -> None:
     one = Counter()
 

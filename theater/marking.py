@@ -125,3 +125,9 @@ def check_override(function: FunctionType, overridden: list[object], where: str)
         if options_of(base) is not None and inspect.isasyncgenfunction(base) is not yields:
             what = "is a stream, but overrides a handler that" if yields else "overrides a stream, but"
             raise SetupError(f"{where} {what} answers once: give it another name")
+
+
+def abstract_methods(cls: type) -> tuple[str, ...]:
+    """Methods that are still to be written, by `abc.abstractmethod`; it works without the metaclass, too."""
+    members = {name: it for base in reversed(cls.__mro__) for name, it in vars(base).items()}
+    return tuple(name for name, it in members.items() if getattr(it, "__isabstractmethod__", False))

@@ -21,7 +21,7 @@ from theater.annotation import (
 from theater.errors import SetupError
 from theater.field import Default, clean, own_defaults, own_fields, own_scratch
 from theater.handler import HandlerPlan
-from theater.marking import HandlerOptions, check_method, check_override, options_of
+from theater.marking import HandlerOptions, abstract_methods, check_method, check_override, options_of
 from theater.signature import plan_hook, plan_method, shape_of
 from theater.state import Field, State, StateKeeper
 from theater.supervision import decider_of, supervision_of
@@ -66,6 +66,7 @@ class ActorPlan:
         self.state = State(self.label, {})
         self.is_ready = False  # its types are known
         self.is_checked = False  # nothing has been done to the class since it was made
+        self.abstract = abstract_methods(cls)
         self._methods = dict(_methods(cls))
         self.has_lanes = any(options.priority for _, _, options in self._methods.values())
 
@@ -108,7 +109,10 @@ class ActorPlan:
 
         Raises:
             TypeError: a name is no field, or a field without a default is not given.
+            SetupError: the class is abstract.
         """
+        if self.abstract:
+            raise SetupError(f"{self.label} is abstract: make a subclass that has {', '.join(self.abstract)}")
         for name in given:
             if name not in self.names:
                 raise TypeError(f"{self.label}() got an unexpected argument {name!r}")
