@@ -193,6 +193,23 @@ def test_a_module_that_exits_when_it_is_imported_is_named(crew: Path) -> None:
     assert "importing leaving failed: SystemExit: 3" in wrong
 
 
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("crew:Clok", "crew has no actor class 'Clok'; did you mean 'Clock'?"),
+        ("crw:Clock", "there is no module 'crw'; did you mean 'crew'?"),
+        ("crew:Actor", "crew has no actor class 'Actor'"),
+        ("actors:Saga", "Saga is abstract: make a subclass that has steps"),
+        ("actors:Cache", "Cache() missing argument 'source'; give each field a default, or run a manifest"),
+    ],
+)
+def test_run_says_what_to_write_instead(crew: Path, what: str, why: str) -> None:
+    code, _, wrong = Program(crew, "run", what).end()
+
+    assert code == 2
+    assert why in wrong
+
+
 def test_run_says_why_a_folder_cannot_be_opened(crew: Path) -> None:
     (crew / "t").mkdir()
     (crew / "t" / "file").touch()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -19,6 +18,7 @@ from theater import (
     Event,
     FolderError,
     ManifestError,
+    SetupError,
     Theater,
     TheaterError,
 )
@@ -31,6 +31,8 @@ from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import line, screen
 from theater.cli.values import event_json
 from theater.cli.visible import visible
+from theater.manifest.classes import find_class
+from theater.manifest.keys import names_class
 
 _PAUSE = 0.1  # seconds between two looks at what is new
 
@@ -148,17 +150,14 @@ def _actor(text: str) -> Actor:
     Raises:
         UsageError: there is none, or it has a field without a default.
     """
-    module, colon, name = text.partition(":")
-    if not (module and colon and name):
+    if not names_class(text):
         raise click.UsageError(f"{text!r} is not MODULE:ACTOR, such as crew:Librarian")
     look_here_first()
     try:
-        found = getattr(import_module(module), name, None)
-    except (Exception, SystemExit) as error:
-        raise click.UsageError(f"importing {module} failed: {type(error).__name__}: {error}") from error
-    if not (isinstance(found, type) and issubclass(found, Actor)):
-        raise click.UsageError(f"{module} has no actor class {name}")
-    try:
-        return found()
+        cls = find_class(text)
+        return cls()
+    except SetupError as error:
+        raise click.UsageError(str(error)) from error
     except TypeError as error:
-        raise click.UsageError(f"{name} cannot be run: {error}; give each field a default") from error
+        hint = "give each field a default, or run a manifest that says its state"
+        raise click.UsageError(f"{text} cannot be run: {error}; {hint}") from error
