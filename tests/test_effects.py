@@ -198,6 +198,10 @@ class Doer(Actor):
         await self.context.effect(Nameless())
 
     @handler
+    async def of_no_module(self) -> None:
+        await self.context.effect("a".__contains__, "a")
+
+    @handler
     async def started_in_a_thread(self) -> str:
         answer: str = await self.context.effect(start_something)
         return answer
@@ -295,7 +299,14 @@ async def test_an_error_that_nobody_catches_is_a_failure_of_the_actor(doer: Acto
 
 
 @pytest.mark.parametrize(
-    "how", ["with_an_argument_that_does_not_pack", "with_a_wrong_argument", "with_one_too_many", "nameless"]
+    "how",
+    [
+        "with_an_argument_that_does_not_pack",
+        "with_a_wrong_argument",
+        "with_one_too_many",
+        "nameless",
+        "of_no_module",
+    ],
 )
 async def test_bad_arguments_are_refused_before_anything_happens(
     theater: Theater, doer: ActorRef[Doer], how: str

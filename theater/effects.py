@@ -65,7 +65,7 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     while isinstance(inner, partial):
         inner = inner.func
     name = getattr(inner, "__qualname__", None)
-    if name is None:
+    if name is None or not hasattr(inner, "__module__"):
         raise TypeError(f"an effect is a function, whose name the record can hold, not {inner!r}")
     options: EffectOptions = getattr(inner, _MARK, EffectOptions())
     bound, named = (len(function.args), frozenset(function.keywords)) if function is not inner else (0, _NONE)
