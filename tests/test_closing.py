@@ -354,6 +354,20 @@ async def test_closing_twice_is_closing_once() -> None:
     assert [event.kind for event in theater.chain(bytes(16))].count("theater/closed") == 1
 
 
+async def test_a_handler_cannot_close_its_theater(theater: Theater) -> None:
+    class Vandal(Actor):
+        @handler(raises=(SetupError,))
+        async def close(self) -> None:
+            await theater.close()
+
+    vandal = await theater.spawn(Vandal())
+
+    with pytest.raises(SetupError, match="have whoever opened it close it"):
+        await vandal.ask(Vandal.close)
+
+    assert await (await theater.spawn(Worker())).ask(Worker.work) == "done"
+
+
 async def test_closing_what_was_never_opened_does_nothing() -> None:
     await Theater().close()
 

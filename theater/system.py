@@ -127,7 +127,15 @@ class Theater:
                 raise
 
     async def close(self) -> None:
-        """End as a body that ends normally does: queued messages are handled, everything is committed."""
+        """End as a body that ends normally does: queued messages are handled, everything is committed.
+
+        Raises:
+            SetupError: a handler or hook of this theater calls it.
+        """
+        if self._stage is not None and self._stage.current_cell() is not None:
+            raise SetupError(
+                "a handler cannot close its theater, which would wait for it: have whoever opened it close it"
+            )
         await self._close(at_once=False)
 
     async def __aenter__(self) -> Self:
