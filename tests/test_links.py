@@ -186,6 +186,38 @@ async def test_a_linked_actor_that_is_stopped_finishes_what_is_queued(theater: T
     assert anyio.current_time() == 10
 
 
+async def test_one_linked_to_a_child_that_its_supervisor_stops_finishes_what_is_queued_too(
+    theater: Theater,
+) -> None:
+    parent, friend = await theater.spawn(Parent(), name="parent"), await theater.spawn(Friend(), name="b")
+    await friend.ask(Friend.bind, theater.find("parent/a"))
+    await friend.tell(Friend.wait, 1)
+    await friend.tell(Friend.wait, 1)
+
+    await parent.stop()
+    await theater.settled()
+
+    assert ended(theater, friend) == "shutdown"
+    assert anyio.current_time() == pytest.approx(2)
+
+
+async def test_a_declared_child_that_is_being_stopped_ends_with_the_one_it_is_linked_to(
+    theater: Theater,
+) -> None:
+    await theater.spawn(Parent(), name="parent")
+    a, friend = theater.find("parent/a"), await theater.spawn(Friend(), name="b")
+    await friend.ask(Friend.bind, a)
+    await a.tell(Friend.wait, HOUR)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(a.stop)
+        await anyio.wait_all_tasks_blocked()
+        await friend.kill()
+
+    assert anyio.current_time() < 1
+    assert ended(theater, a) == "killed"
+    assert not told(theater, a, "actor/restarted")
+
+
 async def test_linking_to_one_that_has_ended_is_told_at_once(theater: Theater) -> None:
     a, b, c = [await theater.spawn(Friend(), name=name) for name in "abc"]
     await b.kill()
@@ -425,3 +457,15 @@ async def test_a_link_undone_while_the_other_slept_is_undone(tmp_path: Path) -> 
         await theater.settled()
 
         assert ended(theater, b) is None
+
+
+async def test_a_link_holds_when_the_two_wake_one_after_the_other(tmp_path: Path) -> None:
+    async with Theater(tmp_path) as theater:
+        await friends(theater)
+
+    async with Theater(tmp_path) as theater:
+        a, b = [await theater.spawn(Friend(), name=name, resume=True) for name in "ab"]
+        await a.kill()
+        await theater.settled()
+
+        assert ended(theater, b) == "killed"

@@ -39,6 +39,10 @@ class Box(Actor):
         return self.things
 
     @handler
+    async def fill(self, count: int) -> None:
+        self.things = [0] * count
+
+    @handler
     async def add_and_fail(self, thing: int) -> None:
         self.things.append(thing)
         raise ValueError(f"{thing} was one too many")
@@ -639,3 +643,15 @@ async def test_an_actor_that_is_killed_while_it_leaves_is_killed(theater: Theate
     await clinging.kill()
 
     assert theater.chain(clinging)[-1].body == {"reason": "killed"}
+
+
+async def test_a_restart_records_a_large_state_once_and_only_if_the_record_lacks_it(theater: Theater) -> None:
+    box = await theater.spawn(Box(), limit=RestartLimit(restarts=9))
+    await box.ask(Box.fill, 5_000)
+
+    for _ in range(2):
+        with pytest.raises(ActorFailedError):
+            await box.ask(Box.add_and_fail, 1)
+        await theater.settled()
+
+    assert ["state" in event.body for event in told(theater, box, "actor/restarted")] == [True, False]

@@ -21,6 +21,7 @@ from theater import (
     ActorRef,
     AskCycleError,
     Backoff,
+    Directive,
     Reason,
     RestartLimit,
     Strategy,
@@ -616,3 +617,142 @@ async def test_a_permanent_child_that_stops_itself_takes_the_others_along(theate
 
     assert [life for life, _ in await facts(*all_three)] == [2, 2, 2]
     assert not [step for step in STEPS if "normal" in step]
+
+
+# -- the order, in the corners
+
+
+async def test_nobody_starts_before_the_children_of_the_failed_one_have_stopped(theater: Theater) -> None:
+    _, a, b, _ = await crew(theater, of(ONE_FOR_ALL))
+    await (await b.ask(Worker.hire, "kid")).tell(Worker.work, 2)
+    STEPS.clear()
+
+    await fail(b)
+    await theater.settled()
+
+    assert STEPS == ["kid shutdown", "a starts", "b starts", "c starts"]
+    assert await facts(a) == [(2, 0)]
+
+
+async def test_one_that_waits_to_start_again_by_itself_does_so_in_the_round(theater: Theater) -> None:
+    late = {"backoff": Backoff(first=HOUR, most=HOUR)}
+    _, _, b, c = await crew(theater, of(REST_FOR_ONE, c=late))
+    await fail(c)
+    await anyio.sleep(0.01)
+
+    await fail(b)
+    await theater.settled()
+
+    assert anyio.current_time() < 1
+    assert STEPS == ["b starts", "c starts"]
+
+
+async def test_a_sibling_that_waits_for_one_that_has_halted_is_cut_off_at_once(theater: Theater) -> None:
+    _, a, b, c = await crew(theater, of(ONE_FOR_ALL))
+    await c.tell(Worker.work, 1)
+    await b.tell(Worker.ask_to_work, c)
+
+    await fail(a)
+    await theater.settled()
+
+    assert anyio.current_time() < 1.1
+    outcomes = [event.body for event in told(theater, b, "message/handled")]
+    assert [body["error"]["class"] for body in outcomes if "error" in body] == ["Cancelled"]
+
+
+FAULTS: list[bool] = []
+
+
+class Fragile(Worker):
+    """Says of each of its incarnations whether it is to fail."""
+
+    def on_load(self) -> None:
+        if FAULTS and FAULTS.pop(0):
+            raise RuntimeError("not loaded")
+
+    @handler
+    async def exit_late(self, before: float, after: float) -> None:
+        await anyio.sleep(before)
+        self.context.stop()
+        await anyio.sleep(after)
+
+
+async def test_one_that_cannot_be_loaded_with_the_others_has_failed_and_is_tried_again(
+    theater: Theater,
+) -> None:
+    _, a, b, c = await crew(theater, of(ONE_FOR_ALL, c={"actor": Fragile()}))
+    FAULTS[:] = [True, False]
+
+    await fail(b)
+    await theater.settled()
+
+    assert [life for life, _ in await facts(a, b, c)] == [3, 3, 2]
+    assert only(theater, c, "actor/failed").body["handler"] == "on_load"
+
+
+async def test_one_that_ends_itself_too_slowly_is_killed_and_the_others_start(theater: Theater) -> None:
+    slow = {"actor": Fragile(), "restart": TRANSIENT}
+    _, a, b, c = await crew(theater, of(ONE_FOR_ALL, c=slow))
+    await c.tell(Fragile.exit_late, 1, HOUR)
+
+    await fail(a)
+    await theater.settled()
+
+    assert anyio.current_time() < 7
+    assert ended(theater, c) == "killed"
+    assert [life for life, _ in await facts(a, b)] == [2, 2]
+
+
+class Firm(Boss):
+    """Has its own say: c is to end, all others start again."""
+
+    supervision = Supervision(
+        strategy=REST_FOR_ONE,
+        children=(
+            child(Worker(), name="a"),
+            child(Worker(), name="b", backoff=Backoff(first=HOUR, most=HOUR)),
+        ),
+    )
+
+    def decide(self, child: ActorRef[Any], error: Exception) -> Directive:  # noqa: ARG002  # a hook
+        return Directive.STOP if child.name == "boss/c" else Directive.RESTART
+
+
+async def test_a_say_of_the_supervisor_counts_for_one_that_fails_while_it_is_to_halt(
+    theater: Theater,
+) -> None:
+    boss = await theater.spawn(Firm(), name="boss")
+    c = await boss.ask(Boss.hire, "c")
+    a = theater.find("boss/a")
+    await c.tell(Worker.ask_to_work, a, 1)  # which is refused then, for a waits for c
+
+    await fail(a)
+    await theater.settled()
+
+    assert ended(theater, c) == "failed"
+
+
+async def test_one_that_fails_while_it_is_to_halt_starts_with_the_others_and_not_later(
+    theater: Theater,
+) -> None:
+    await theater.spawn(Firm(), name="boss")
+    a, b = theater.find("boss/a"), theater.find("boss/b")
+    await b.tell(Worker.ask_to_work, a, 1)
+
+    await fail(a)
+    await theater.settled()
+
+    assert anyio.current_time() < 2
+    assert len(told(theater, b, "actor/failed")) == 1
+    assert [life for life, _ in await facts(a, b)] == [2, 2]
+
+
+async def test_a_stopping_child_that_ends_itself_is_not_started_again(theater: Theater) -> None:
+    _, a, _, _ = await crew(theater, of(ONE_FOR_ALL))
+    await a.tell(Worker.work, 1)
+    await a.tell(Worker.exit)
+
+    await a.stop()
+
+    assert ended(theater, a) == "normal"
+    assert not told(theater, a, "actor/restarted")

@@ -63,6 +63,10 @@ class Worker(Actor):
         raise ValueError(text)
 
     @handler
+    async def rest(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+
+    @handler
     async def exit(self) -> None:
         self.context.stop()
 
@@ -95,6 +99,11 @@ class Keeper(Actor):
     @handler
     async def wait(self, seconds: float) -> None:
         await anyio.sleep(seconds)
+
+    @handler
+    async def wait_and_fail(self, seconds: float) -> None:
+        await anyio.sleep(seconds)
+        raise ValueError("in the end")
 
 
 class Pair(Keeper):
@@ -301,6 +310,18 @@ async def test_past_its_limit_a_child_takes_its_supervisor_with_it(theater: Thea
         "text": "Worker 'keeper/a' failed in fail: ValueError: as told",
     }
     assert only(theater, keeper, "actor/restarted").body == {"restarts": 1}
+
+
+async def test_an_escalation_dies_with_the_life_that_it_was_for(theater: Theater) -> None:
+    keeper = await theater.spawn(Keeper(), name="keeper")
+    worker = await keeper.ask(Keeper.spawn, "a", 0)
+    await keeper.tell(Keeper.wait_and_fail, 10)
+
+    await fail(worker)
+    await theater.settled()
+
+    assert only(theater, keeper, "actor/failed").body["handler"] == "wait_and_fail"
+    assert len(told(theater, keeper, "actor/restarted")) == 1
     assert await keeper.ask(Keeper.all_news) == [
         "keeper/a failed", "keeper/a failed", "keeper/a failed", "keeper/b shutdown",
     ]  # fmt: skip
@@ -379,6 +400,18 @@ async def test_two_children_that_escalate_at_once_cost_their_supervisor_one_rest
     assert only(theater, keeper, "actor/restarted").body == {"restarts": 1}
 
 
+async def test_an_escalation_dies_with_the_life_that_it_was_for(theater: Theater) -> None:
+    keeper = await theater.spawn(Keeper(), name="keeper")
+    worker = await keeper.ask(Keeper.spawn, "a", 0)
+    await keeper.tell(Keeper.wait_and_fail, 10)
+
+    await fail(worker)
+    await theater.settled()
+
+    assert only(theater, keeper, "actor/failed").body["handler"] == "wait_and_fail"
+    assert len(told(theater, keeper, "actor/restarted")) == 1
+
+
 async def test_the_limit_of_a_supervisor_takes_the_place_of_the_default_limit(theater: Theater) -> None:
     class Boss(Keeper):
         supervision = Supervision(
@@ -396,6 +429,33 @@ async def test_the_limit_of_a_supervisor_takes_the_place_of_the_default_limit(th
     await theater.settled()
 
     assert only(theater, boss, "actor/failed").body["handler"] == "@escalate"
+
+
+async def test_a_child_that_fails_while_it_is_being_stopped_takes_nobody_along(theater: Theater) -> None:
+    keeper = await theater.spawn(Keeper(), name="keeper")
+    worker = await keeper.ask(Keeper.spawn, "a", 0)
+    await worker.tell(Worker.rest, 1)
+    await worker.tell(Worker.fail)
+
+    await worker.stop()
+    await theater.settled()
+
+    assert theater.chain(worker)[-1].body == {"reason": "failed"}
+    assert not told(theater, keeper, "actor/failed")
+
+
+async def test_a_child_that_fails_in_its_on_stop_is_told_of_as_an_end_alone(theater: Theater) -> None:
+    class Clumsy(Worker):
+        async def on_stop(self, reason: Reason) -> None:
+            raise ValueError(reason.value)
+
+    class Boss(Keeper):
+        supervision = Supervision(children=(child(Clumsy(), name="a"),))
+
+    boss = await theater.spawn(Boss(), name="boss")
+    await theater.find("boss/a").stop()
+
+    assert await boss.ask(Keeper.all_news) == ["boss/a normal"]
 
 
 # -- backoff
@@ -450,6 +510,17 @@ async def test_a_kill_ends_the_wait(theater: Theater) -> None:
     assert anyio.current_time() == 0
     assert theater.chain(worker)[-1].body == {"reason": "killed"}
     assert not told(theater, worker, "actor/restarted")
+
+
+async def test_the_second_restart_waits_for_longer() -> None:
+    halves = bytes([0x80] + [0] * 6)
+    async with Theater(entropy=lambda count: halves if count == 7 else bytes_of(count)) as theater:  # noqa: PLR2004  # as a backoff asks for
+        worker = await theater.spawn(Worker(), backoff=Backoff(first=1, factor=3), limit=RestartLimit())
+        for _ in range(2):
+            await fail(worker)
+
+        assert await worker.ask(Worker.work) == 1
+        assert anyio.current_time() == pytest.approx(0.5 + 1.5)
 
 
 async def test_closing_ends_the_wait_and_no_further_failure_waits() -> None:
@@ -552,6 +623,18 @@ async def test_what_decide_does_not_decide_follows_the_rules(theater: Theater) -
     ref = await judged(theater, "a", "?")
 
     assert await ref.ask(Worker.work) == 1
+
+
+async def test_nothing_is_decided_about_children_of_a_supervisor_that_ends(theater: Theater) -> None:
+    judge = await theater.spawn(Judge(), name="judge")
+    worker = theater.find("judge/a")
+    await worker.tell(Worker.rest, 1)
+    await worker.tell(Worker.fail, "again")
+
+    await judge.stop()
+
+    assert "judge/a: again" not in STEPS
+    assert len(told(theater, worker, "actor/failed")) == 1
 
 
 def test_decide_is_a_plain_method() -> None:

@@ -102,7 +102,7 @@ async def _carry_out(
 ) -> None:
     by_cell = {place.cell: place for place in places}
     left = {place.cell: before for before, place in pairwise(places)}
-    stuck = {leader} | {place.cell for place in places if place.halted.done()}
+    stuck = {leader}
     with ExitStack() as waits:
         for cell in stop:
             ended = by_cell[cell].halted if cell in by_cell else signals.when_ended(cell)
