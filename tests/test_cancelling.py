@@ -71,6 +71,14 @@ class Worker(Actor):
             raise
         return job
 
+    @handler(cancellable=True)
+    async def spill(self) -> None:
+        self.money -= 10
+        try:
+            await anyio.sleep(HOUR)
+        except Cancelled as error:
+            raise BaseExceptionGroup("both", [error, ValueError("in the end")]) from None
+
     @handler
     async def plain(self) -> None:
         self.money -= 10
@@ -143,6 +151,15 @@ async def test_one_that_makes_another_error_of_its_cancellation_has_failed(theat
         "text": "in the end",
     }
     assert theater.statistics().restarts == 1
+
+
+async def test_one_that_fails_beside_its_cancellation_has_failed(theater: Theater) -> None:
+    worker = await theater.spawn(Worker())
+
+    await give_up(worker.ask, Worker.spill)
+
+    assert await worker.ask(Worker.state) == UNTOUCHED
+    assert only(theater, worker, "actor/failed").body["error"]["class"] == "BaseExceptionGroup"
 
 
 async def test_its_actor_goes_on_with_its_task_as_it_was(theater: Theater) -> None:

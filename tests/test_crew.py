@@ -15,6 +15,7 @@ from theater import ActorFailedError, History, ManifestError, SetupError, Theate
 pytestmark = pytest.mark.anyio
 
 CREW = """
+import anyio
 from theater import Actor, ActorRef, Supervision, child, handler
 
 class Counter(Actor):
@@ -54,6 +55,11 @@ class Boss(Actor):
 
     @handler
     async def fail(self) -> None:
+        raise ValueError("broken")
+
+    @handler
+    async def fail_late(self) -> None:
+        await anyio.sleep(0.05)
         raise ValueError("broken")
 
 class Declared(Boss):
@@ -242,6 +248,18 @@ async def test_a_second_run_goes_on_and_starts_only_who_is_new(folder: Path) -> 
         assert await theater.find("boss").ask("seen") == ["boss/first", "boss/second"]
 
     assert History(folder / "t").verify().ok
+
+
+async def test_one_who_fails_before_its_new_children_have_started_has_them_in_its_next_life(
+    folder: Path,
+) -> None:
+    async with Theater.from_manifest(manifest(folder, "closing = 0\n" + BOSS)) as theater:
+        await theater.find("boss").tell("fail_late")  # it is cut off, and begins once more in the next run
+
+    more = BOSS + CHILD.format("Boss", "first")
+    with anyio.fail_after(20):
+        async with Theater.from_manifest(manifest(folder, more)) as theater:
+            assert await theater.find("boss").ask("seen") == ["boss/first"]
 
 
 async def test_refs_among_those_who_go_on_lead_to_them(folder: Path) -> None:

@@ -378,6 +378,16 @@ async def test_a_handler_that_defers_and_raises_has_answered_by_that(
     assert "deferred" not in told(theater, desk, "message/handled")[0].body
 
 
+async def test_a_reply_that_a_declared_error_has_given_is_not_given_again(theater: Theater) -> None:
+    desk = await theater.spawn(Desk())
+    with pytest.raises(SoldOutError):
+        await desk.ask(Desk.order, "tea", then="sold out")
+
+    assert not REPLIES[0].is_open
+    with pytest.raises(ActorFailedError, match="was given already"):
+        await desk.ask(Desk.touch, 0)
+
+
 async def test_a_handler_that_answers_and_then_fails_has_answered_and_failed(theater: Theater) -> None:
     desk, customer = await theater.spawn(Desk()), await theater.spawn(Customer())
 

@@ -540,6 +540,8 @@ async def test_the_first_askers_giving_up_makes_the_last_handler_give_up(theater
 
     assert only(theater, asking, "message/handled").body["abandoned"] is True
     assert "abandoned" not in only(theater, front, "message/handled").body
+    sent = only(theater, front, "message/sent")
+    assert only(theater, front, "message/withdrawn").body == {"message": sent.seq}
 
 
 async def test_the_first_askers_giving_up_closes_a_reply_that_the_last_one_owes(

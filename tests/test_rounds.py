@@ -301,6 +301,8 @@ async def test_a_sibling_that_swallows_its_cancellation_is_cut_off_again(theater
     await theater.settled()
     assert await facts(a) == [(2, 0)]
     await a.ask(Worker.work, 1)  # nothing of the cancellation is left
+    assert a._cell.task is not None
+    assert a._cell.task.cancelling() == 0
 
 
 async def test_a_sibling_that_waits_for_the_failed_one_does_not_hold_it_up(theater: Theater) -> None:

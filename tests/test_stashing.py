@@ -103,6 +103,15 @@ class Shop(Actor):
         return ""
 
     @handler
+    async def put_back_and_rest(self, seconds: float) -> None:
+        self.context.unstash()
+        await anyio.sleep(seconds)
+
+    @handler
+    async def send_on(self, shop: ActorRef[Shop], do: str) -> str:
+        return await self.context.forward(shop, Shop.stash_and, do)
+
+    @handler
     async def visit(self, shop: ActorRef[Shop], who: Any) -> int:
         return await shop.ask(Shop.serve, who)
 
@@ -325,11 +334,25 @@ async def test_an_asker_that_gives_up_after_its_message_was_put_back_withdraws_i
     async with anyio.create_task_group() as tasks:
         meanwhile(tasks, shop.ask, Shop.serve, "given up")
         await anyio.wait_all_tasks_blocked()
-        shop.tell_nowait(Shop.rest, 60)
+        shop.tell_nowait(Shop.put_back_and_rest, 60)
         await anyio.wait_all_tasks_blocked()
         tasks.cancel_scope.cancel()
 
-    assert await shop.ask(Shop.open) == 0
+    assert await shop.ask(Shop.count) == 1
+    assert theater.statistics().withdrawn == 1
+    assert balanced(theater)
+
+
+async def test_an_asker_whose_message_was_forwarded_and_is_being_set_aside_leaves_nothing_there(
+    theater: Theater,
+) -> None:
+    shop, door = await theater.spawn(Shop()), await theater.spawn(Shop())
+    with anyio.move_on_after(1):
+        await door.ask(Shop.send_on, shop, "rest")
+    await theater.settled()
+
+    assert only(theater, shop, "message/handled").body["abandoned"] is True
+    assert theater.statistics().stashed == 0
     assert balanced(theater)
 
 
@@ -430,6 +453,27 @@ async def test_a_hook_cannot_be_set_aside_but_may_put_back(theater: Theater) -> 
     await theater.spawn(Hooked())
     with pytest.raises(ActorFailedError, match=r"Hooked\.on_start is a hook: only messages can be stashed"):
         await theater.spawn(Hooked(tries=True))
+
+
+async def test_what_a_hook_puts_back_leaves_priority_messages_their_lane(theater: Theater) -> None:
+    class Opening(Shop):
+        async def on_start(self) -> None:
+            self.is_open = True
+            self.context.unstash()
+
+    shop = await theater.spawn(Opening())
+    await shop.tell(Shop.close)
+    await shop.tell(Shop.stash_and, "stay")
+    await shop.tell(Shop.serve, "put back")
+    with pytest.raises(ActorFailedError):
+        await shop.ask(Shop.fail)
+    shop.tell_nowait(Shop.rest, 60)
+    await anyio.wait_all_tasks_blocked()
+    shop.tell_nowait(Shop.serve, "ordinary")
+    shop.tell_nowait(Shop.urgent, "urgent")
+
+    await theater.settled()
+    assert await shop.ask(Shop.read) == ["put back", "urgent", "ordinary"]
 
 
 async def test_a_stream_cannot_be_set_aside(theater: Theater) -> None:

@@ -310,6 +310,9 @@ async def test_past_its_limit_a_child_takes_its_supervisor_with_it(theater: Thea
         "text": "Worker 'keeper/a' failed in fail: ValueError: as told",
     }
     assert only(theater, keeper, "actor/restarted").body == {"restarts": 1}
+    assert await keeper.ask(Keeper.all_news) == [
+        "keeper/a failed", "keeper/a failed", "keeper/a failed", "keeper/b shutdown",
+    ]  # fmt: skip
 
 
 async def test_an_escalation_dies_with_the_life_that_it_was_for(theater: Theater) -> None:
@@ -322,9 +325,6 @@ async def test_an_escalation_dies_with_the_life_that_it_was_for(theater: Theater
 
     assert only(theater, keeper, "actor/failed").body["handler"] == "wait_and_fail"
     assert len(told(theater, keeper, "actor/restarted")) == 1
-    assert await keeper.ask(Keeper.all_news) == [
-        "keeper/a failed", "keeper/a failed", "keeper/a failed", "keeper/b shutdown",
-    ]  # fmt: skip
 
 
 async def test_an_escalation_waits_for_the_message_at_hand(theater: Theater) -> None:
@@ -398,18 +398,6 @@ async def test_two_children_that_escalate_at_once_cost_their_supervisor_one_rest
     await theater.settled()
 
     assert only(theater, keeper, "actor/restarted").body == {"restarts": 1}
-
-
-async def test_an_escalation_dies_with_the_life_that_it_was_for(theater: Theater) -> None:
-    keeper = await theater.spawn(Keeper(), name="keeper")
-    worker = await keeper.ask(Keeper.spawn, "a", 0)
-    await keeper.tell(Keeper.wait_and_fail, 10)
-
-    await fail(worker)
-    await theater.settled()
-
-    assert only(theater, keeper, "actor/failed").body["handler"] == "wait_and_fail"
-    assert len(told(theater, keeper, "actor/restarted")) == 1
 
 
 async def test_the_limit_of_a_supervisor_takes_the_place_of_the_default_limit(theater: Theater) -> None:
@@ -514,7 +502,7 @@ async def test_a_kill_ends_the_wait(theater: Theater) -> None:
 
 async def test_the_second_restart_waits_for_longer() -> None:
     halves = bytes([0x80] + [0] * 6)
-    async with Theater(entropy=lambda count: halves if count == 7 else bytes_of(count)) as theater:  # noqa: PLR2004  # as a backoff asks for
+    async with Theater(entropy=lambda count: halves if count == 7 else bytes_of(count)) as theater:
         worker = await theater.spawn(Worker(), backoff=Backoff(first=1, factor=3), limit=RestartLimit())
         for _ in range(2):
             await fail(worker)
