@@ -143,18 +143,19 @@ class Cell(Mailbox):
             if self.current is None:
                 raise SetupError(f"{self.class_name} used its context outside a hook or handler")
             if turn is None:
-                turn = self.turn = Turn(self, self.current)
+                turn = self.turn = Turn(self)
             turn.begin()
         return turn
 
     def adopt(self, task: Task[Any]) -> None:
         """A handler of this actor started a task."""
         if self.current is not None:
-            self.turn_of(self.current).adopt(task)
+            self.turn_at_hand().adopt(task)
 
-    def turn_of(self, at_hand: Envelope) -> Turn:
+    def turn_at_hand(self) -> Turn:
+        """That of the message at hand, made if it has asked nothing yet."""
         if self.turn is None:
-            self.turn = Turn(self, at_hand)
+            self.turn = Turn(self)
         return self.turn
 
     def more(self) -> Extras:

@@ -238,7 +238,7 @@ def withdraw(target: Cell, envelope: Envelope) -> None:
     elif target.current is not envelope:
         return  # it is over
     elif envelope.plan.cancellable:
-        cancelling.cancel(target.turn_of(envelope))
+        cancelling.cancel(target.turn_at_hand())
     elif target.turn is not None:
         target.turn.give_up()
 

@@ -33,7 +33,6 @@ class Turn:
     __slots__ = (
         "asks",
         "cell",
-        "envelope",
         "gave_up",
         "head",
         "held",
@@ -44,9 +43,8 @@ class Turn:
         "time",
     )
 
-    def __init__(self, cell: Cell, envelope: Envelope) -> None:
+    def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.envelope = envelope
         self.seq: int | None = None  # of `message/received`
         self.head = b""  # of that event: the seed of `random`
         self.time = 0  # nanoseconds since 1970 UTC, as recorded
@@ -57,11 +55,19 @@ class Turn:
         self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
 
+    @property
+    def envelope(self) -> Envelope:
+        """The message at hand. Only its cell keeps it, or each message would keep the one that led to it."""
+        at_hand = self.cell.current
+        assert at_hand is not None
+        return at_hand
+
     def begin(self) -> None:
         """Record that the message was received, before the first thing its handler asks for."""
         cell = self.cell
         if cell.theater.records_messages:
-            body = ready(received_body(self.envelope), self.envelope)
+            envelope = self.envelope
+            body = ready(received_body(envelope), envelope)
             self.seq = cell.theater.recorder.append_prepared(cell, "message/received", body)
             self.head = cell.head or b""
             self.time = cell.theater.recorder.time
