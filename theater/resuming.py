@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("theater")
 
+ANEW = "mend that, or begin anew, under another name or in another folder"
+"""What is left to do about an actor that cannot go on."""
+
 _BILLION = 1_000_000_000
 
 
@@ -78,7 +81,7 @@ async def resume_one(stage: Stage, cls: type[Actor], name: str | None) -> ActorR
     resumed = await resume_named(stage, {name: cls})
     for left in resumed.left:
         if left.name == name:
-            raise SetupError(f"{name!r} cannot go on: {left.why}")
+            raise SetupError(f"{name!r} cannot go on: {left.why}; {ANEW}")
     return resumed.refs[0]
 
 

@@ -77,7 +77,8 @@ async def start(stage: Stage, crew: Crew) -> tuple[ActorRef[Any], ...]:
     resumed = await resuming.resume_named(stage, classes)
     left = [one for one in resumed.left if one.name in classes]
     if left:
-        raise SetupError("; ".join(f"{one.name!r} cannot go on: {one.why}" for one in left))
+        said = "; ".join(f"{one.name!r} cannot go on: {one.why}" for one in left)
+        raise SetupError(f"{said}; {resuming.ANEW}")
     for one in resumed.left:
         logger.warning("%r cannot go on: %s", one.name, one.why)
     return tuple([await _start_top(stage, crew, member) for member in crew.manifest.actor])
