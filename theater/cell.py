@@ -246,7 +246,10 @@ class Cell(Mailbox):
         envelope.begun = True
         self.current = envelope
         try:
-            answer = await envelope.plan.call(self.actor, *envelope.args, **envelope.kwargs)
+            if envelope.kwargs:
+                answer = await envelope.plan.call(self.actor, *envelope.args, **envelope.kwargs)
+            else:  # 50 ns less
+                answer = await envelope.plan.call(self.actor, *envelope.args)
             reply = envelope.reply
             if reply is None:
                 arrived = plain = None

@@ -132,7 +132,8 @@ async def ask(target: Cell, envelope: Envelope) -> Any:
     reply = envelope.reply = target.loop.create_future()
     if asker is not None:
         return await _ask_within(asker, target, envelope)
-    await place(target, envelope)
+    if not _settles(None, target, envelope):
+        await _room(target, envelope, target.loop.create_future())
     try:
         return await reply  # not `envelope.reply`: the handler may have deferred it
     except Cancelled:
