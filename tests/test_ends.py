@@ -249,6 +249,72 @@ async def test_a_handler_that_swallows_its_cancellation_is_killed_again_and_name
     assert reason(theater, worker) == "killed"
 
 
+class Limpet(Worker):
+    """Lets go of nothing, wherever it is at work."""
+
+    where: str = ""
+
+    async def hold_on(self, where: str, errors: type[BaseException] = asyncio.CancelledError) -> None:
+        while self.where == where:
+            try:
+                await anyio.sleep(HOUR)
+            except errors as error:
+                if isinstance(error, GeneratorExit):
+                    return
+
+    @handler
+    async def stay(self, how: str) -> None:
+        if how == "with a child":
+            await self.context.spawn(Worker(), name="child")
+        await self.hold_on(self.where, BaseException if how else asyncio.CancelledError)
+
+    async def on_start(self) -> None:
+        await self.hold_on("on_start")
+
+    async def on_stop(self, reason: Reason) -> None:
+        await self.hold_on("on_stop")
+        STEPS.append(f"{self.context.name} {reason.value}")
+
+
+@pytest.mark.parametrize("how", ["", "ignores its end, too", "with a child"])
+async def test_a_handler_that_never_lets_go_ends_all_the_same(theater: Theater, how: str) -> None:
+    limpet = await theater.spawn(Limpet(), name="limpet")
+    async with anyio.create_task_group() as tasks:
+
+        async def ask() -> None:
+            with pytest.raises(ActorFailedError, match="limpet was killed while it handled stay"):
+                await limpet.ask(Limpet.stay, how)
+
+        tasks.start_soon(ask)
+        await anyio.sleep(1)
+        with anyio.fail_after(60):
+            await limpet.kill()
+
+    assert reason(theater, limpet) == "killed"
+    await theater.settled()
+    counts = theater.statistics()
+    assert (counts.actors, counts.active, counts.failed, counts.unaccounted) == (0, 0, 1, 0)
+
+
+async def test_an_actor_whose_hooks_never_let_go_ends_all_the_same(theater: Theater) -> None:
+    stuck = await theater.spawn(Limpet(where="on_stop"))
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(stuck.stop)
+
+        async def spawn() -> None:
+            with pytest.raises(ActorFailedError, match="limpet was killed before it had started"):
+                await theater.spawn(Limpet(where="on_start"), name="limpet")
+
+        tasks.start_soon(spawn)
+        await anyio.sleep(1)
+        with anyio.fail_after(60):
+            await theater.find("limpet").kill()
+            await stuck.kill()
+
+    assert reason(theater, stuck) == "killed"
+    assert (theater.statistics().actors, theater.statistics().active) == (0, 0)
+
+
 async def test_kill_overtakes_a_stop_that_takes_too_long(theater: Theater) -> None:
     worker = await theater.spawn(Worker(stops_within=HOUR))
     async with anyio.create_task_group() as tasks:

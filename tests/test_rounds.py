@@ -286,6 +286,19 @@ async def test_a_sibling_finishes_its_message_within_its_time_else_it_is_cut_off
     assert not told(theater, c, "actor/failed")
 
 
+async def test_a_sibling_that_never_lets_go_ends_and_the_others_go_on(theater: Theater) -> None:
+    _, a, b, c = await crew(theater, of(ONE_FOR_ALL, stop_within=2))
+    await a.tell(Worker.cling, 10**6)
+    await anyio.sleep(1)
+
+    await fail(b)
+    with anyio.fail_after(120):
+        await theater.settled()
+
+    assert told(theater, a, "actor/stopped")[0].body == {"reason": "killed"}
+    assert await facts(b, c) == [(2, 0), (2, 0)]
+
+
 async def test_a_sibling_that_swallows_its_cancellation_is_cut_off_again(theater: Theater) -> None:
     _, a, b, _ = await crew(theater, of(ONE_FOR_ALL, stop_within=2))
     async with anyio.create_task_group() as tasks:

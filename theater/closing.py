@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from theater import signals
+from theater.clinging import PATIENCE, close_coroutine
 from theater.errors import NotRunningError, SetupError
 from theater.loop import Cancelled, Task, start, until_done
 from theater.owning import store_tasks
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger("theater")
 
 _PATIENCE = 0.1  # seconds that a cancelled handler is given before it is cancelled again
-_CANCELLATIONS = 20  # after so many its coroutine is closed under it
 
 
 async def settled(stage: Stage) -> None:
@@ -129,7 +129,7 @@ async def _cut(stage: Stage) -> None:
         signals.cut(cell)
     for task in (*stage.strays, *stores):
         task.cancel()
-    for attempt in range(_CANCELLATIONS):
+    for attempt in range(PATIENCE):
         await until_done(*(task for task in (*tasks, *stage.strays, *stores)), within=_PATIENCE)
         stubborn = [task for task in tasks if not task.done()]
         if not stubborn and not stage.strays:
@@ -145,17 +145,5 @@ async def _cut(stage: Stage) -> None:
             task.cancel()
     clinging = [*(task for task in tasks if not task.done()), *stage.strays]
     for task in clinging:
-        logger.error("%r never let go; its coroutine is closed", task)
-        _close_coroutine(task)
+        close_coroutine(task)
     await until_done(*clinging, within=_PATIENCE)
-
-
-def _close_coroutine(task: Task[None]) -> None:
-    """The last resort: end the coroutine where it waits, then let its task find that out."""
-    coroutine = task.get_coro()
-    try:
-        coroutine.close()
-    except (Exception, Cancelled):  # the end of a handler that ignores its own is `Cancelled`
-        logger.exception("%r ignores even the end of its coroutine", task)
-    task.add_done_callback(lambda task: task.cancelled() or task.exception())  # all is said
-    task.cancel()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import cancelling, deferring, letters, limits, settling, signals, stashing, supervisor
+from theater import cancelling, clinging, deferring, letters, limits, settling, signals, stashing, supervisor
 from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
 from theater.failure import text_of
-from theater.loop import Cancelled, Future, is_at_work, start, until_done
+from theater.loop import Cancelled, Future, is_at_work, until_done
 from theater.restart import Reason
 from theater.restarting import PROGRAM_ENDS, go_on, obey, report, uncancel
 from theater.sending import message
@@ -24,16 +24,16 @@ async def live(cell: Cell) -> None:
         try:
             await _lives(cell)
         except Cancelled:
-            if cell.theater.is_cutting or not cell.killed:
+            if cell.theater.is_cutting or not cell.killed or clinging.goes_on(cell):
                 raise
             uncancel(cell)
             await end(cell, Reason.KILLED)
     except JournalFailedError as error:
         cell.theater.crash(error)
     except GeneratorExit:
-        if not _was_thrown(cell):
+        if not clinging.was_thrown(cell):
             raise
-        _go_on_in_another_task(cell)
+        clinging.go_on_in_another_task(cell)
     except Exception as error:  # a fault of the runtime itself: nobody may wait for ever because of it
         cell.theater.crash(error)
         raise
@@ -42,7 +42,7 @@ async def live(cell: Cell) -> None:
             cell.theater.active -= 1
         if not cell.theater.active:
             cell.theater.grew_quiet()
-        if cell.started is not None and not cell.started.done() and not _was_thrown(cell):
+        if cell.started is not None and not cell.started.done() and not clinging.goes_on(cell):
             _settle_start(cell, cell.started)
 
 
@@ -60,21 +60,6 @@ async def _lives(cell: Cell) -> None:
     if cell.killed:
         raise Cancelled
     await end(cell, cell.reason, stops=stops)
-
-
-def _was_thrown(cell: Cell) -> bool:
-    return cell.extras is not None and cell.extras.thrown is not None
-
-
-def _go_on_in_another_task(cell: Cell) -> None:
-    """A `GeneratorExit` out of what a handler waited for has closed every coroutine of this task.
-
-    None of them can wait any more ("coroutine ignored GeneratorExit"): another task deals with the failure.
-    """
-    assert cell.task is not None
-    cell.task.add_done_callback(lambda task: task.cancelled() or task.exception())  # all is said
-    cell.theater.active += 1
-    cell.task = start(cell.loop, cell.run(), current=cell)
 
 
 def _settle_start(cell: Cell, started: Future[None]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from theater.clinging import PATIENCE, end_in_another_task
 from theater.errors import NotRunningError
 from theater.loop import Future, until_done
 from theater.mailbox import Envelope
@@ -59,11 +60,15 @@ def interrupt(cell: Cell, why: str) -> None:
         _interrupt(cell, cell.current)
 
 
-def _interrupt(cell: Cell, envelope: Envelope) -> None:
+def _interrupt(cell: Cell, envelope: Envelope, times: int = 0) -> None:
     is_at_it = cell.current is envelope and not cell.is_ending and cell.more().interrupted is not None
-    if is_at_it and cell.task is not None:
-        cell.task.cancel()
-        cell.loop.call_later(AGAIN, _interrupt, cell, envelope)
+    if not is_at_it or cell.task is None:
+        return
+    if times >= PATIENCE:  # it will not go on: then it ends
+        _cancel(cell, times)
+        return
+    cell.task.cancel()
+    cell.loop.call_later(AGAIN, _interrupt, cell, envelope, times + 1)
 
 
 def close(cell: Cell) -> None:
@@ -95,12 +100,12 @@ def kill(cell: Cell) -> None:
         _cancel(cell)
 
 
-def _cancel(cell: Cell) -> None:
+def _cancel(cell: Cell, times: int = 0) -> None:
     if cell.has_ended or cell.task is None or cell.task.done():
         return
     if cell.reason is Reason.KILLED:  # it has let go, and waits for its children
         return
-    if cell.killed:
+    if times:
         logger.warning("%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name)
     cell.killed = cell.is_ending = True  # ending: should its handler return all the same, it is the last
     cell.is_open = False
@@ -109,7 +114,9 @@ def _cancel(cell: Cell) -> None:
         cell.theater.active += 1
     if cell.state != "starting":
         cell.task.cancel()
-    cell.loop.call_later(AGAIN, _cancel, cell)
+    if times >= PATIENCE and not cell.theater.is_cutting:
+        end_in_another_task(cell, cell.task)
+    cell.loop.call_later(AGAIN, _cancel, cell, times + 1)
 
 
 def cut(cell: Cell) -> None:
