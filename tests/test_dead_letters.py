@@ -191,6 +191,15 @@ async def test_the_stream_ends_with_its_theater() -> None:
         await read_to_end.wait()
 
 
+async def test_a_stream_that_is_entered_after_the_close_is_at_its_end() -> None:
+    async with Theater() as theater:
+        late = theater.dead_letters()
+
+    with anyio.fail_after(5):
+        async with late as letters:
+            assert [letter async for letter in letters] == []
+
+
 @pytest.mark.parametrize("buffer", [0, -1, 1.5, True, None])
 async def test_a_buffer_without_a_whole_number_of_places_is_a_mistake(theater: Theater, buffer: Any) -> None:
     with pytest.raises(SetupError, match="buffer must be a whole number of letters"):

@@ -59,6 +59,8 @@ class DeadLetters:
 
     async def __aenter__(self) -> Self:
         self._theater.letter_readers.append(self)
+        if self._theater.is_sealed:
+            self.end()
         return self
 
     async def __aexit__(
