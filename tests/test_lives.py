@@ -645,6 +645,27 @@ async def test_an_actor_that_is_killed_while_it_leaves_is_killed(theater: Theate
     assert theater.chain(clinging)[-1].body == {"reason": "killed"}
 
 
+async def test_an_actor_that_is_killed_while_its_start_leaves_is_killed_and_its_spawner_told(
+    theater: Theater,
+) -> None:
+    class Clinging(Actor):
+        async def on_start(self) -> None:
+            try:
+                await anyio.sleep(3600)
+            finally:
+                raise GeneratorExit
+
+    async with anyio.create_task_group() as tasks:
+
+        async def spawn() -> None:
+            with pytest.raises(ActorFailedError, match="killed before it had started"):
+                await theater.spawn(Clinging(), name="clinging")
+
+        tasks.start_soon(spawn)
+        await anyio.sleep(1)
+        await theater.find("clinging").kill()
+
+
 async def test_a_restart_records_a_large_state_once_and_only_if_the_record_lacks_it(theater: Theater) -> None:
     box = await theater.spawn(Box(), limit=RestartLimit(restarts=9))
     await box.ask(Box.fill, 5_000)

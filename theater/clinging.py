@@ -9,6 +9,7 @@ from theater.loop import Cancelled, Task, is_at_work, start
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.mailbox import Envelope
 
 logger = logging.getLogger("theater")
 
@@ -18,6 +19,14 @@ PATIENCE = 20  # so many cancellations are swallowed before the coroutine is clo
 def was_thrown(cell: Cell) -> bool:
     """Whether a handler has failed by a `GeneratorExit`, which is yet to be dealt with."""
     return cell.extras is not None and cell.extras.thrown is not None
+
+
+def take_thrown(cell: Cell) -> tuple[Envelope, BaseException] | None:
+    """What failed so, for the task that deals with it."""
+    if cell.extras is None:
+        return None
+    thrown, cell.extras.thrown = cell.extras.thrown, None
+    return thrown
 
 
 def goes_on(cell: Cell) -> bool:

@@ -47,12 +47,13 @@ async def live(cell: Cell) -> None:
 
 
 async def _lives(cell: Cell) -> None:
+    thrown = clinging.take_thrown(cell)
     if cell.killed or cell.theater.is_cutting:
         raise Cancelled
     cell.state = "running" if cell.is_open else "stopping"
     stops = True
-    if cell.extras is not None and cell.extras.thrown is not None:
-        (envelope, error), cell.extras.thrown = cell.extras.thrown, None
+    if thrown is not None:
+        envelope, error = thrown
         stops = envelope.plan.name != "on_stop"
         await fail(cell, envelope, error)
     if not cell.is_ending:
