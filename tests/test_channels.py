@@ -12,6 +12,7 @@ import pytest
 from told import kinds, meanwhile, only, told, triple
 
 from theater import (
+    TEMPORARY,
     Actor,
     ActorFailedError,
     ActorRef,
@@ -501,8 +502,34 @@ async def test_the_error_of_the_accepting_handler_comes_after_what_it_sent(
     channel = await host.open(Host.fail, "after", error)
 
     assert await channel.receive() == "one"
-    with pytest.raises(kind, match="broken"):
-        await channel.receive()
+    for _ in range(2):
+        with pytest.raises(kind, match="broken"):
+            await channel.receive()
+
+
+async def test_the_error_of_the_accepting_handler_is_an_answer_in_the_chain_of_the_opener(
+    theater: Theater,
+) -> None:
+    host, guest = await theater.spawn(Host()), await theater.spawn(Guest())
+
+    with pytest.raises(ActorFailedError, match="broken"):
+        await guest.ask(Guest.open, host, "fail", "after", "not declared")
+
+    assert told(theater, guest, "message/answered")[-1].body["error"]["class"] == "ValueError"
+
+
+async def test_one_whose_asker_gives_up_waits_no_longer_for_its_channel_to_be_accepted(
+    theater: Theater,
+) -> None:
+    host, guest = await theater.spawn(Host()), await theater.spawn(Guest())
+    await host.tell(Host.refuse, HOUR)
+
+    with anyio.move_on_after(1):
+        await guest.ask(Guest.open, host, "echo")
+    await anyio.wait_all_tasks_blocked()
+
+    assert only(theater, guest, "message/handled").body["abandoned"] is True
+    assert theater.statistics().queued == 0
 
 
 async def test_a_failing_opener_ends_the_conversation(theater: Theater) -> None:
@@ -649,6 +676,16 @@ async def test_two_that_both_wait_for_the_other_to_speak_are_told_at_once(theate
     assert "h → g → h" in answer or "g → h → g" in answer
     assert await guest.ask(Guest.ping) == "pong"
     assert await host.ask(Host.book) in (0, 1)
+
+
+async def test_nothing_is_sent_to_open_what_could_never_be_accepted(theater: Theater) -> None:
+    guest = await theater.spawn(Guest(), restart=TEMPORARY)
+
+    with pytest.raises(ActorFailedError, match="AskCycleError"):
+        await guest.ask(Guest.open, guest, "ping")
+
+    assert only(theater, guest, "message/refused").body["error"]["class"] == "AskCycleError"
+    assert not told(theater, guest, "message/sent")
 
 
 async def test_an_opener_cannot_ask_the_one_that_talks_with_it(theater: Theater) -> None:

@@ -141,6 +141,25 @@ async def test_an_outside_reader_is_told_when_the_journal_fails(
         await theater.close()
 
 
+async def test_an_outside_listener_is_told_when_the_journal_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing = FailingDisk(0)
+    monkeypatch.setattr("theater.stage.DiskJournal", partial(DiskJournal, calls=failing.calls))
+    theater = Theater(tmp_path / "theater")
+    await theater.open()
+    producer = await theater.spawn(Producer())
+    channel = await producer.open(Producer.talk)
+
+    failing.fail_next("sync")
+    await channel.send("never heard")
+
+    with anyio.fail_after(10), pytest.raises(JournalFailedError):
+        await channel.receive()
+    with contextlib.suppress(JournalFailedError):
+        await theater.close()
+
+
 async def leave_unbegun(folder: Path, how: str, *, crashed: Path | None = None) -> None:
     """A stream or channel that was asked for and never begun; then a clean close, and the crash before."""
     GATES["rest"] = anyio.Event()

@@ -452,6 +452,29 @@ async def test_an_actor_that_has_ended_gets_nothing_and_the_forwarder_may_answer
     assert_accounts_add_up(theater)
 
 
+async def test_nothing_is_forwarded_by_a_handler_that_is_cut_off_as_the_theater_closes() -> None:
+    class Stubborn(Actor):
+        to: ActorRef[Clerk]
+
+        @handler
+        async def read(self) -> list[str]:
+            try:
+                await anyio.sleep(HOUR)
+            finally:
+                await self.context.forward(self.to)
+            return []
+
+    theater = Theater(closing=0)
+    await theater.open()
+    stubborn = await theater.spawn(Stubborn(to=await theater.spawn(Clerk())))
+    await stubborn.tell(Stubborn.read)
+    await anyio.wait_all_tasks_blocked()
+
+    await theater.close()
+
+    assert not told(theater, stubborn, "message/sent")
+
+
 async def test_one_that_ends_with_the_message_in_its_mailbox_hands_it_back_to_the_asker(
     waiting: Waiting, office: Office, theater: Theater
 ) -> None:

@@ -169,3 +169,9 @@ def test_grants_are_values() -> None:
     with pytest.raises(AttributeError):
         Grants.none().find = Names.of(ALL)  # type: ignore[misc]  # frozen
     assert len({Grants(find="a"), Grants(find=["a"]), Grants(find="b")}) == 2
+
+
+def test_the_largest_number_that_a_record_holds_can_be_granted() -> None:
+    grants = Grants(mailbox=2**63 - 1)
+
+    assert Grants.from_plain(grants.to_plain()) == grants

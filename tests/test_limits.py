@@ -260,6 +260,17 @@ async def test_names_are_found_where_they_are_granted(theater: Theater) -> None:
         await player.ask(Player.find, "mute2")
 
 
+async def test_of_a_long_name_the_record_holds_the_beginning(theater: Theater) -> None:
+    player = await theater.spawn(Player(), grants=Grants())
+
+    with pytest.raises(NotAllowedError):
+        await player.ask(Player.find, "n" * 100_000)
+
+    body = only(theater, player, "message/refused").body
+    assert body["args"] == ["n" * 1_000]
+    assert len(body["error"]["text"]) == 1_000
+
+
 async def test_finding_is_on_record_with_its_answer(theater: Theater) -> None:
     mute = await theater.spawn(Mute(), name="mute")
     player = await theater.spawn(Player())

@@ -11,7 +11,7 @@ import anyio
 import pytest
 from told import kinds, meanwhile, only, told, triple
 
-from theater import INITIAL, Actor, ActorRef, History, RestartLimit, Theater, handler
+from theater import INITIAL, Actor, ActorRef, History, Reason, RestartLimit, Theater, handler
 from theater.errors import ActorFailedError, MailboxFullError, NotRunningError, SetupError
 
 GATES: dict[str, anyio.Event] = {}
@@ -457,17 +457,20 @@ async def test_a_hook_cannot_be_set_aside_but_may_put_back(theater: Theater) -> 
 
 async def test_what_a_hook_puts_back_leaves_priority_messages_their_lane(theater: Theater) -> None:
     class Opening(Shop):
-        async def on_start(self) -> None:
+        @handler
+        async def hire(self) -> ActorRef[Shop]:
+            return await self.context.spawn(Shop())
+
+        async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002  # a hook
             self.is_open = True
             self.context.unstash()
+            await anyio.sleep(60)
 
     shop = await theater.spawn(Opening())
-    await shop.tell(Shop.close)
-    await shop.tell(Shop.stash_and, "stay")
+    child = await shop.ask(Opening.hire)
     await shop.tell(Shop.serve, "put back")
-    with pytest.raises(ActorFailedError):
-        await shop.ask(Shop.fail)
-    shop.tell_nowait(Shop.rest, 60)
+    await theater.settled()
+    await child.stop()
     await anyio.wait_all_tasks_blocked()
     shop.tell_nowait(Shop.serve, "ordinary")
     shop.tell_nowait(Shop.urgent, "urgent")

@@ -29,6 +29,19 @@ async def test_a_new_theater_has_one_event_and_nothing_else(theater: Theater) ->
     assert counts.events == counts.committed == 1
 
 
+async def test_a_hook_at_hand_is_no_message_at_hand(theater: Theater) -> None:
+    class Slow(Worker):
+        async def on_start(self) -> None:
+            await anyio.sleep(1)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(theater.spawn, Slow())
+        await anyio.wait_all_tasks_blocked()
+
+        assert theater.statistics().at_hand == 0
+        assert theater.statistics().unaccounted == 0
+
+
 async def test_actors_are_counted_while_they_live(theater: Theater) -> None:
     workers = [await theater.spawn(Worker()) for _ in range(3)]
     assert theater.statistics().actors == 3

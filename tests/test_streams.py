@@ -505,6 +505,18 @@ async def test_a_stream_that_is_garbage_is_left(theater: Theater) -> None:
     assert await producer.ask(Producer.book) == (1, 1)
 
 
+async def test_a_stream_that_becomes_garbage_in_another_thread_is_left(theater: Theater) -> None:
+    asyncio.get_running_loop().set_debug(True)  # then a loop says so if it is used from the wrong thread
+    producer = await theater.spawn(Producer())
+    held = [producer.stream(Producer.count, 100)]
+    await anext(held[0])
+
+    await anyio.to_thread.run_sync(held.clear)
+    await theater.settled()
+
+    assert await producer.ask(Producer.book) == (1, 1)
+
+
 async def test_a_stream_that_is_dropped_unread_has_sent_nothing(theater: Theater) -> None:
     producer = await theater.spawn(Producer())
 
@@ -792,6 +804,9 @@ async def test_an_actor_cannot_read_itself(theater: Theater) -> None:
 
     with pytest.raises(ActorFailedError, match=r"AskCycleError: .*reader → reader"):
         await reader.ask(Reader.of_itself)
+
+    assert only(theater, reader, "message/refused").body["error"]["class"] == "AskCycleError"
+    assert not told(theater, reader, "message/sent")
 
 
 async def test_a_reader_cannot_ask_the_actor_whose_stream_it_holds_open(theater: Theater) -> None:

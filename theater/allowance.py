@@ -29,7 +29,6 @@ def spend(allowance: Allowance, rate: float, *, now: float) -> Spent:
     """Take a token at `now`, where `rate` of them come every second."""
     if rate == inf:
         return Spent(allowance)
-    now = max(now, allowance.moment)
     tokens = min(_most(rate), allowance.tokens + (now - allowance.moment) * rate)
     if tokens >= 1:
         return Spent(Allowance(tokens - 1, now))

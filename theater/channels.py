@@ -127,7 +127,6 @@ def _opened(talk: Talk) -> Channel:
     if talk.accepter.turn is None:
         if turn is not None:
             settling.record_answer(turn, envelope)
-        talk.opener.is_closed = True
         talk.reply.result()
         text = f"{talk.target.name} ended {envelope.plan.name} without accepting the channel"
         raise RefusedError(text, message=sending.message(talk.target, envelope))

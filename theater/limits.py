@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.options import Options
 
-_OUTSIDE = bytes(16)
+OUTSIDE = bytes(16)  # who stands in the record for the world outside
 _SHOWN = 1_000  # characters of what was asked that are recorded
 
 
@@ -81,7 +81,7 @@ def check_value(cell: Cell, to: Cell | None, plain: Any) -> None:
     why = message_refusal(cell)
     if why:
         told = {"class": "NotAllowedError", "text": why}
-        body = {"to": _OUTSIDE if to is None else to.id, "ask": False, "args": [plain], "handler": "@channel"}
+        body = {"to": OUTSIDE if to is None else to.id, "ask": False, "args": [plain], "handler": "@channel"}
         cell.note("message/refused", body | {"error": told})
         raise NotAllowedError(why)
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 AHEAD = 16
 """Values that may lie unread on each way."""
 
-OUTSIDE = bytes(16)
 _ANYTHING = Shape.of(Any)
 
 
@@ -232,17 +231,12 @@ class End:
         at._waiters.add(future)
         other = self.talk.other(self)
         try:
-            if self.cell is None or self.turn is None:
-                await future
-            elif other.cell is None:
-                self.turn.asks.add(future)
+            if self.cell is None or self.turn is None or other.cell is None:
                 await future
             else:
                 await until(WaitingForStep(self.cell, other.cell, future), self.turn.asks)
         finally:
             at._waiters.discard(future)
-            if self.turn is not None:
-                self.turn.asks.discard(future)
 
     # -- the record --------------------------------------------------------------------------------------
 
@@ -250,7 +244,7 @@ class End:
         if self.turn is None or not self.turn.cell.theater.records_messages:
             return None
         other = self.talk.other(self).cell
-        to = OUTSIDE if other is None else other.id
+        to = limits.OUTSIDE if other is None else other.id
         body = {"to": to, "ask": False, "args": args, "channel": self.seq, "handler": handler}
         self.turn.cell.record("message/sent", body)
         return self.turn.triple()
