@@ -219,8 +219,6 @@ class Cache(Actor, Generic[V]):
         load = self.loading.pop(key, None)
         if load is not None:
             await load[1].kill()
-        if key in self.queue:
-            self.queue.remove(key)
 
     def _keep(self, key: str, value: V) -> None:
         until = self.context.now() + timedelta(seconds=self.keep)

@@ -129,12 +129,9 @@ class CircuitBreaker(Actor):
         """Say how the call for which `permit` was given has ended."""
         if permit != self.permit:
             return  # a latecomer from before the circuit changed
-        if not went_well:
-            self.in_a_row += 1
-        elif self.opens is None:
-            self.in_a_row = 0
+        self.in_a_row = 0 if went_well else self.in_a_row + 1
         if self.is_trying and went_well:
-            self.is_trying, self.in_a_row = False, 0
+            self.is_trying = False
             self._become(None)
             self.context.log("closed: all calls are let through")
         elif self.is_trying or self.in_a_row >= self.failures:

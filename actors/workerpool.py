@@ -177,13 +177,11 @@ class WorkerPool(Actor, Generic[W]):
             raise ValueError(
                 f"a pool has patience for more than 0 and at most {_LONGEST:,} seconds, not {self.patience}"
             )
-        self.leases = {}
         self.workers = [await self._hire() for _ in range(self.size)]
 
     async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:
         self.context.log(f"{child.name} ended: {reason.value}")
         self._failed.pop(child.id, None)
-        self.leases = {number: lease for number, lease in self.leases.items() if lease[0] != child}
         if child in self.workers:
             self.workers[self.workers.index(child)] = await self._hire()
 

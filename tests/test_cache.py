@@ -213,6 +213,8 @@ async def test_what_is_forgotten_while_it_is_loaded_is_loaded_anew(theater: Thea
         await anyio.sleep(1)
         assert await cache.ask(Cache.forget, "a") is False
 
+        await cache.tell(Cache.loaded, "a", 1, "from before")
+
     assert answers == ["a 2"]
     assert await cache.ask(Cache.forget, "a") is True
     assert await cache.ask(Cache.keys) == []
@@ -251,6 +253,19 @@ async def test_who_waits_is_served_also_after_a_failure_of_the_cache(theater: Th
 
     assert theater.statistics().restarts == 1
     assert [answer[0] for answer in answers] == ["a", "b"]
+
+
+async def test_what_nobody_waits_for_is_not_loaded_anew_after_a_failure(theater: Theater) -> None:
+    source = await theater.spawn(Source(pace=10))
+    cache = await theater.spawn(Clumsy(source=source))
+    await cache.tell(Cache.get, "a")
+    await cache.tell(Clumsy.trip)
+    await theater.settled()
+
+    await cache.ask(Cache.forget, "a")
+    await theater.settled()
+
+    assert (await source.ask(Source.all)).count("a") <= 1
 
 
 async def test_records_are_kept_by_a_class_that_says_what_they_are(theater: Theater) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 from functools import partial
@@ -322,6 +323,27 @@ async def test_an_opener_that_gives_up_in_the_moment_of_acceptance_leaves_nobody
             scope.cancel()
 
     assert await host.ask(Host.book) == 0
+
+
+OPENING: list[asyncio.Task[Any]] = []
+
+
+async def test_one_that_is_cancelled_in_the_moment_of_acceptance_is_not_waited_for(theater: Theater) -> None:
+    class Meddling(Host):
+        @handler
+        async def meddle(self) -> None:
+            channel = self.context.accept()
+            OPENING[0].cancel()
+            await channel.receive()
+
+    host = await theater.spawn(Meddling())
+    OPENING[:] = [asyncio.get_running_loop().create_task(host.open("meddle"))]
+
+    with pytest.raises(asyncio.CancelledError):
+        await OPENING[0]
+
+    with anyio.fail_after(1):
+        assert await host.ask(Host.book) == 0
 
 
 async def test_a_channel_can_be_accepted_later_by_setting_its_message_aside(theater: Theater) -> None:

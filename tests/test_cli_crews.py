@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from theater import History
+from theater.cli.crews import look_here_first
 from theater.manifest.schema import json_schema
 
 MAIN = "from theater.cli import main; main()"
@@ -188,6 +189,18 @@ def test_what_steers_a_terminal_is_spelled_out(crew: Path) -> None:
     (crew / "bad.toml").write_text('[[actor]]\nclass = "a\\u001b[31m:B"\n')
 
     assert "\x1b" not in done(crew, "check", "bad.toml")[1] + done(crew, "run", "bad.toml")[2]
+
+
+def test_modules_are_looked_for_here_before_anywhere_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", ["elsewhere"])
+    monkeypatch.chdir(tmp_path)
+
+    for _ in range(2):
+        look_here_first()
+
+    assert sys.path == [str(tmp_path), "elsewhere"]
 
 
 # -- run -------------------------------------------------------------------------------------------------

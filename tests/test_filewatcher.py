@@ -152,6 +152,20 @@ async def test_a_look_that_fails_is_said_once_and_changes_nothing(
     assert text.endswith("PermissionError: not now")
 
 
+async def test_a_look_that_fails_again_after_one_that_went_well_is_said_again(
+    theater: Theater, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = await watch(theater, tmp_path)
+
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "glob", lambda *_: (_ for _ in ()).throw(PermissionError("not now")))
+            await watcher.ask(FileWatcher.look)
+        await watcher.ask(FileWatcher.look)
+
+    assert [event.kind for event in theater.chain(watcher)].count("log") == 2
+
+
 async def test_who_unsubscribed_or_ended_is_told_no_more(theater: Theater, tmp_path: Path) -> None:
     watcher = await watch(theater, tmp_path)
     left, ended, stays = [await theater.spawn(Reader()) for _ in range(3)]

@@ -119,6 +119,12 @@ async def test_no_answer_is_an_error_that_the_client_survives(theater: Theater, 
     assert theater.statistics().failures == 0
 
 
+async def test_an_answer_of_just_the_size_that_is_allowed_is_one(theater: Theater) -> None:
+    answer = await (await client(theater, most_bytes=2000)).ask(HttpClient.get, "/large")
+
+    assert len(answer.content) == 2000
+
+
 async def test_only_requests_that_may_be_sent_twice_are_said_to_be(theater: Theater) -> None:
     ref = await client(theater)
 

@@ -103,6 +103,15 @@ async def test_a_subscriber_that_ended_is_dropped_from_all_topics(theater: Theat
     assert await topics.ask(PubSub.subscribers, "two") == []
 
 
+async def test_a_subscriber_of_several_topics_is_watched_once(theater: Theater) -> None:
+    topics, reader = await theater.spawn(PubSub()), await theater.spawn(Reader())
+    for topic in ("one", "two", "#"):
+        await topics.ask(PubSub.subscribe, topic, reader)
+
+    asked = [event.body.get("handler") for event in theater.chain(topics) if event.kind == "message/sent"]
+    assert asked == ["@watch"]
+
+
 async def test_a_full_mailbox_misses_the_message_and_holds_nobody_up(theater: Theater) -> None:
     topics = await theater.spawn(PubSub())
     slow, reader = await theater.spawn(Reader(), mailbox=1), await theater.spawn(Reader())
@@ -230,7 +239,23 @@ async def test_subscriptions_outlive_a_failure(theater: Theater) -> None:
 
 
 @pytest.mark.real_clock
-async def test_subscriptions_outlive_their_their_theater(tmp_path: Path) -> None:
+async def test_a_subscriber_that_sleeps_misses_the_message_and_hears_the_next(tmp_path: Path) -> None:
+    async with Theater(tmp_path / "folder") as theater:
+        topics = await theater.spawn(PubSub(), name="topics")
+        reader = await theater.spawn(Reader(), name="reader")
+        await topics.ask(PubSub.subscribe, "news", reader)
+
+    async with Theater(tmp_path / "folder") as theater:
+        topics = await theater.spawn(PubSub(), name="topics", resume=True)
+        assert await topics.ask(PubSub.publish, "news", "missed") == 0
+        reader = await theater.spawn(Reader(), name="reader", resume=True)
+
+        assert await topics.ask(PubSub.publish, "news", "heard") == 1
+        assert await reader.ask(Reader.all) == [["news", "heard"]]
+
+
+@pytest.mark.real_clock
+async def test_subscriptions_outlive_their_theater(tmp_path: Path) -> None:
     async with Theater(tmp_path / "folder") as theater:
         topics = await theater.spawn(PubSub(), name="topics")
         stays, goes = await theater.spawn(Reader(), name="stays"), await theater.spawn(Reader(), name="goes")

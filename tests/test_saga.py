@@ -157,6 +157,20 @@ async def test_an_undoing_that_fails_is_tried_again_after_pauses_that_double(the
     assert tried == [1, 2, 3]
 
 
+async def test_each_undoing_has_all_its_tries(theater: Theater) -> None:
+    clerk = await theater.spawn(Clerk(refuses=["send", "call back", "unpack 1"]))
+    parcel = await theater.spawn(Parcel(clerk=clerk, doubtful=True, pause=10, tries=2))
+    await parcel.tell(Saga.run)
+
+    await anyio.sleep(5)
+    await clerk.ask(Clerk.refuse, ["unpack 1"])
+    await anyio.sleep(10)
+    await clerk.ask(Clerk.refuse, [])
+    await anyio.sleep(10)
+
+    assert (await parcel.ask(Saga.look)).status is Status.UNDONE
+
+
 async def test_one_that_cannot_be_undone_is_stuck_until_it_is_retried(theater: Theater) -> None:
     clerk = await theater.spawn(Clerk(refuses=["send", "unpack 1"]))
     parcel = await theater.spawn(Parcel(clerk=clerk, tries=3))
@@ -164,6 +178,8 @@ async def test_one_that_cannot_be_undone_is_stuck_until_it_is_retried(theater: T
     outcome = await parcel.ask(Saga.run)
     assert (outcome.status, outcome.steps_done) == (Status.STUCK, 1)
     assert "step 1 is not undone" in outcome.trouble
+    tried = [event.body["fields"]["tried"] for event in theater.chain(parcel) if "fields" in event.body]
+    assert tried == [1, 2, 3]
 
     await clerk.ask(Clerk.refuse, [])
     assert await parcel.ask(Saga.retry) is True

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from actors import Cron, CronError, Scheduler
 from theater import Actor, ActorRef, Theater, handler
+from theater.testing import virtual_now
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -57,6 +58,7 @@ async def pair(theater: Theater) -> tuple[ActorRef[Scheduler], ActorRef[Bell]]:
         ("0 0 13 * FRI", "2024-01-01 00:00", "2024-01-05 00:00"),  # either day is enough
         ("0 0 13 * FRI", "2024-01-12 00:00", "2024-01-13 00:00"),
         ("0 0 */13 * FRI", "2024-01-01 00:00", "2024-03-01 00:00"),  # begins with *: both have to fit
+        ("*/60 * * * *", "2024-01-01 00:30", "2024-01-01 01:00"),
         ("@hourly", "2024-01-01 00:00", "2024-01-01 01:00"),
         ("@daily", "2024-01-01 00:00", "2024-01-02 00:00"),
         ("@weekly", "2024-01-01 00:00", "2024-01-07 00:00"),
@@ -137,6 +139,18 @@ async def test_an_entry_that_is_sooner_than_the_rest_is_not_late(theater: Theate
     await anyio.sleep(3600)
 
     assert await bell.ask(Bell.all) == ["09 01:48!", "09 01:50"]
+
+
+async def test_a_clock_that_somebody_set_is_noticed_within_the_hour() -> None:
+    ahead = timedelta()
+    async with Theater(clock=lambda: virtual_now() + round(ahead.total_seconds() * 1e9)) as theater:
+        scheduler, bell = await pair(theater)
+        await scheduler.ask(Scheduler.add, "yearly", "@yearly", bell, "ring")
+        ahead = timedelta(days=9 * 366)
+
+        await anyio.sleep(3601)
+
+        assert len(await bell.ask(Bell.all)) == 1
 
 
 async def test_a_bad_line_changes_nothing(theater: Theater) -> None:
