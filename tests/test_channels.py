@@ -704,7 +704,7 @@ async def test_nothing_is_sent_to_open_what_could_never_be_accepted(theater: The
     guest = await theater.spawn(Guest(), restart=TEMPORARY)
 
     with pytest.raises(ActorFailedError, match="AskCycleError"):
-        await guest.ask(Guest.open, guest, "ping")
+        await guest.ask("open", guest, "ping")
 
     assert only(theater, guest, "message/refused").body["error"]["class"] == "AskCycleError"
     assert not told(theater, guest, "message/sent")
