@@ -72,6 +72,12 @@ class Worker(Actor):
         return job
 
     @handler(cancellable=True)
+    async def shelve(self) -> None:
+        self.money -= 10
+        self.context.stash()
+        await anyio.sleep(HOUR)
+
+    @handler(cancellable=True)
     async def spill(self) -> None:
         self.money -= 10
         try:
@@ -127,6 +133,17 @@ async def test_an_asker_that_gives_up_cancels_the_handler_and_the_state_is_as_be
         "cancelled": True,
     }
     assert (theater.statistics().failures, theater.statistics().restarts) == (0, 0)
+
+
+async def test_one_that_was_about_to_be_set_aside_is_cancelled_too(theater: Theater) -> None:
+    worker = await theater.spawn(Worker())
+
+    await give_up(worker.ask, Worker.shelve)
+
+    assert await worker.ask(Worker.state) == UNTOUCHED
+    assert anyio.current_time() == 10
+    assert told(theater, worker, "message/handled")[0].body == {"message": 1, "cancelled": True}
+    assert (theater.statistics().stashed, theater.statistics().unaccounted) == (0, 0)
 
 
 async def test_one_that_swallows_its_cancellation_and_goes_on_is_undone_when_it_returns(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from theater import cancelling
 from theater.errors import MailboxFullError, SetupError
 from theater.lanes import Lanes
 from theater.onward import Onward
@@ -51,7 +52,9 @@ class Stashed(Onward):
             self._future.cancel()
         cell = self._cell
         if cell.current is self.envelope:
-            if cell.turn is not None:
+            if cell.turn is not None and self.envelope.plan.cancellable:
+                cancelling.cancel(cell.turn)
+            elif cell.turn is not None:
                 cell.turn.give_up()
         elif self in (stash := cell.more().stash):
             stash.remove(self)
