@@ -612,6 +612,21 @@ async def test_a_channel_that_is_dropped_is_closed(theater: Theater) -> None:
     assert await host.ask(Host.book) == 1
 
 
+async def test_who_has_dropped_a_channel_may_ask_the_other_at_once(theater: Theater) -> None:
+    class Hasty(Actor):
+        @handler
+        async def call(self, host: ActorRef[Host]) -> int:
+            channel = await host.open(Host.hear)
+            await channel.send(1)
+            await anyio.sleep(1)
+            del channel
+            return await host.ask(Host.book)
+
+    host, hasty = await theater.spawn(Host()), await theater.spawn(Hasty())
+
+    assert await hasty.ask(Hasty.call, host) == 1
+
+
 async def test_stopping_the_one_that_accepted_waits_for_the_conversation(theater: Theater) -> None:
     host = await theater.spawn(Host())
 

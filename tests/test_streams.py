@@ -492,6 +492,19 @@ async def test_a_loop_that_is_left_drops_its_stream(theater: Theater) -> None:
     assert await producer.ask(Producer.book) == (2, 2)
 
 
+async def test_who_has_left_a_loop_may_ask_the_producer_at_once(theater: Theater) -> None:
+    class Hasty(Actor):
+        @handler
+        async def read(self, producer: ActorRef[Producer]) -> tuple[int, int]:
+            async for _ in producer.stream(Producer.count, 1000):
+                break
+            return await producer.ask(Producer.book)
+
+    producer, hasty = await theater.spawn(Producer()), await theater.spawn(Hasty())
+
+    assert await hasty.ask(Hasty.read, producer) == (1, 1)
+
+
 async def test_a_stream_that_is_garbage_is_left(theater: Theater) -> None:
     producer = await theater.spawn(Producer())
     stream = producer.stream(Producer.count, 1000)

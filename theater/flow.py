@@ -43,7 +43,7 @@ class Flow:
 
     __slots__ = (
         "_closed", "_edge", "_is_in_use", "_items", "_news", "_reader", "_reads", "_room", "_turn",
-        "envelope", "has_begun", "is_left", "loop", "plan", "target", "why",
+        "envelope", "has_begun", "is_dropped", "is_left", "loop", "plan", "target", "why",
     )  # fmt: skip
 
     def __init__(self, target: Cell, plan: StreamPlan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
@@ -52,6 +52,7 @@ class Flow:
         self.plan = plan
         self.envelope = Request(plan, arrived, named, (plain_args, plain_kwargs), flow=self)
         self.has_begun = False  # its message is sent
+        self.is_dropped = False
         self.is_left = False
         self.why: Exception | None = None  # it was left, if not by the reader's own will
         self.loop = target.loop
@@ -171,7 +172,7 @@ class Flow:
             self.target.theater.held.add(self)
         else:
             self._turn.hold(self)
-            self._edge = WaitingForStep(self.target, self._reader, reply)
+            self._edge = WaitingForStep(self.target, self._reader, reply, self)
             self._reads = Waiting(self._reader, self.target, reply)
             self._edge.begin()
             self._reads.begin()

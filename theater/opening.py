@@ -46,6 +46,7 @@ def check_way(target: Cell, envelope: Envelope) -> None:
 
 def leave_soon(held: Held, loop: Loop) -> None:
     """Leave what was dropped: a garbage collection may be in the midst of anything, in any thread."""
+    held.is_dropped = True  # nobody waits for its holder any longer
     try:
         (loop.call_soon if running_loop() is loop else loop.call_soon_threadsafe)(held.leave)
     except RuntimeError:

@@ -87,7 +87,7 @@ class Value(NamedTuple):
 class End:
     """One side of a channel, with what came for it and is not read yet."""
 
-    __slots__ = ("_waiters", "cell", "inbox", "is_closed", "last", "seq", "talk", "turn", "why")
+    __slots__ = ("_waiters", "cell", "inbox", "is_closed", "is_dropped", "last", "seq", "talk", "turn", "why")
 
     def __init__(self, talk: Talk) -> None:
         self.talk = talk
@@ -95,6 +95,7 @@ class End:
         self.turn: Turn | None = None
         self.seq: int | None = None  # by which event its chain names the channel
         self.is_closed = False  # by this side
+        self.is_dropped = False
         self.why: Exception | None = None  # it was closed, if not by this side's own will
         self.inbox: deque[Value] = deque()
         self._waiters: set[Future[None]] = set()  # who wait for something to change in the inbox
@@ -234,7 +235,7 @@ class End:
             if self.cell is None or self.turn is None or other.cell is None:
                 await future
             else:
-                await until(WaitingForStep(self.cell, other.cell, future), self.turn.asks)
+                await until(WaitingForStep(self.cell, other.cell, future, other), self.turn.asks)
         finally:
             at._waiters.discard(future)
 

@@ -24,6 +24,8 @@ _BILLION = 1_000_000_000
 class Held(Protocol):
     """What a handler opened (a stream, a channel), and what ends with it."""
 
+    is_dropped: bool  # and will be left in a moment
+
     def leave(self, why: Exception | None = None) -> None: ...
 
 

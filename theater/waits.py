@@ -15,6 +15,7 @@ from theater.loop import Future
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.turn import Held
 
 
 def circle(asker: Cell, target: Cell, *, end: bool = False) -> list[str] | None:
@@ -129,11 +130,15 @@ class WaitingForStep(Waiting):
     """`asker` waits for the next step of the target's handler (that it reads, or sends), not for its end.
 
     A handler that runs tasks of its own may take that step in one of them, whatever the others wait for; so
-    the edge counts only while it runs none.
+    the edge counts only while it runs none, and while it has not dropped what it would take the step with.
     """
 
-    __slots__ = ()
+    __slots__ = ("held",)
+
+    def __init__(self, asker: Cell, target: Cell, future: Future[Any], held: Held) -> None:
+        super().__init__(asker, target, future)
+        self.held = held  # by the target
 
     def is_over(self) -> bool:
         turn = self.target.turn
-        return self.future.done() or turn is None or bool(turn.tasks)
+        return self.held.is_dropped or self.future.done() or turn is None or bool(turn.tasks)
