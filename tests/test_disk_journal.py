@@ -32,6 +32,7 @@ from theater.errors import (
 from theater.event import event_hash
 from theater.journal import DiskJournal, Reader
 from theater.journal.calls import Calls, _allocate_by_zeros
+from theater.journal.folder import Folder
 from theater.journal.frames import COMMIT, EVENT, FILE, FRONTIER
 from theater.journal.marks import Format
 from theater.keys import SigningKey
@@ -606,3 +607,27 @@ async def test_a_walk_tells_of_torn_bytes_and_of_frames(tmp_path: Path) -> None:
     assert batch.chunk[slice(*batch.frames[1][1:])][:32] == digest == sha256(bytes(LARGE)).digest()
     assert walk.tail is not None
     assert (walk.tail.place, walk.tail.torn, walk.tail.damage) == ((1, end), b"torn", "")
+
+
+async def test_a_look_that_finds_nothing_new_reads_no_segment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[int] = []
+    whole = Folder.read
+
+    def seen(folder: Folder, number: int, offset: int) -> bytes:
+        read.append(offset)
+        return whole(folder, number, offset)
+
+    async with opened(DiskJournal(tmp_path)) as journal:
+        scribe, reader = Scribe(journal), Reader(tmp_path)
+        scribe.write("first")
+        await committed(journal)
+        reader.refresh()
+        monkeypatch.setattr(Folder, "read", seen)
+
+        assert (reader.refresh(), read) == (0, [])
+
+        scribe.write("second")
+        await committed(journal)
+        assert (reader.refresh(), len(read)) == (1, 1)

@@ -25,7 +25,7 @@ import os
 
 from theater.event import event_hash
 from theater.journal.folder import Folder
-from theater.journal.frames import EVENT
+from theater.journal.frames import EVENT, HEADER_BYTES
 from theater.journal.index import Index
 from theater.journal.lookup import Lookup
 from theater.journal.marks import Closed
@@ -70,6 +70,8 @@ class Reader:
         Raises:
             CorruptJournalError: one does not follow the one before it.
         """
+        if not self._has_news():
+            return 0
         walk = self.walk(since=self._place)
         count = 0
         for batch in walk:
@@ -77,6 +79,16 @@ class Reader:
             self._place = walk.place
             count += 1
         return count
+
+    def _has_news(self) -> bool:
+        """A look at 9 bytes: a walk reads the rest of the segment, tens of milliseconds of zeros."""
+        segment, offset = self._place
+        if any(number > segment for number in self.folder.numbers()):
+            return True
+        try:
+            return any(self.folder.read_at(segment, offset, HEADER_BYTES))
+        except FileNotFoundError:
+            return False  # of a folder that holds nothing yet
 
     def event(self, actor: bytes, seq: int) -> bytes:
         """The bytes of an event.
