@@ -188,7 +188,5 @@ class FileWatcher(Actor):
         """Waits for room: no change is lost to a listener that is slow."""
         try:
             await listener.tell("changed", change)
-        except NotRunningError:
-            self.listeners.pop(listener.id, None)
-        except MailboxFullError as error:  # it waits for this actor, so there will be no room
+        except (NotRunningError, MailboxFullError) as error:  # it has ended, sleeps, or waits for this actor
             self.context.log(f"{listener.name} was not told of {change.path}: {error}")

@@ -99,25 +99,11 @@ async def run_hook(cell: Cell, envelope: Envelope) -> None:
 
 async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -> None:
     """A handler or hook ended by an exception: an answer, the asker's leaving, or a failure."""
-    if (
-        isinstance(error, PROGRAM_ENDS)
-        or (isinstance(error, GeneratorExit) and not is_at_work(cell.task, cell.loop))  # closed from outside
-        or (isinstance(error, JournalFailedError) and cell.theater.journal.failed)
-    ):
-        raise error
-    if isinstance(error, GeneratorExit):
-        cell.more().thrown = envelope, error
-        raise error
-    if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
-        raise error if isinstance(error, Cancelled) else Cancelled
+    _raise_what_ends_the_task(cell, envelope, error)
     if _was_cut_off(cell, envelope, error):
         return
-    turn = cell.turn
-    if isinstance(error, envelope.plan.raises):
-        outcome: dict[str, Any] = {"error": envelope.plan.pack_error(error, cell.theater.world)}
-    elif turn is not None and turn.ended_by_giving_up(error):
-        outcome = {"abandoned": True}
-    else:
+    outcome = _outcome_of(cell, envelope, error)
+    if outcome is None:
         await fail(cell, envelope, error)
         return
     try:
@@ -130,11 +116,32 @@ async def handler_raised(cell: Cell, envelope: Envelope, error: BaseException) -
     cell.handled += 1
     settling.conclude(cell, envelope, outcome)
     if "error" in outcome:
-        settling.give_error(
-            cell,
-            envelope,
-            envelope.plan.restore_error(outcome["error"], cell.theater.world, kind=type(error)),
-        )
+        told = envelope.plan.restore_error(outcome["error"], cell.theater.world, kind=type(error))
+        settling.give_error(cell, envelope, told)
+
+
+def _raise_what_ends_the_task(cell: Cell, envelope: Envelope, error: BaseException) -> None:
+    """Let through what is no failure of the actor: the end of the program, of the task, of the theater."""
+    if (
+        isinstance(error, PROGRAM_ENDS)
+        or (isinstance(error, GeneratorExit) and not is_at_work(cell.task, cell.loop))  # closed from outside
+        or (isinstance(error, JournalFailedError) and cell.theater.journal.failed)
+    ):
+        raise error
+    if isinstance(error, GeneratorExit):
+        cell.more().thrown = envelope, error
+        raise error
+    if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
+        raise error if isinstance(error, Cancelled) else Cancelled
+
+
+def _outcome_of(cell: Cell, envelope: Envelope, error: BaseException) -> dict[str, Any] | None:
+    """What the record says of a message that ended by this error; None if it is a failure."""
+    if isinstance(error, envelope.plan.raises):
+        return {"error": envelope.plan.pack_error(error, cell.theater.world)}
+    if cell.turn is not None and cell.turn.ended_by_giving_up(error):
+        return {"abandoned": True}
+    return None
 
 
 def _was_cut_off(cell: Cell, envelope: Envelope, error: BaseException) -> bool:
