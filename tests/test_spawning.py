@@ -67,3 +67,10 @@ async def test_what_is_no_name_is_refused_also_when_resuming(
 ) -> None:
     with pytest.raises(SetupError, match="name"):
         await theater.spawn(Leaf(), name=name, resume=resume)
+
+
+async def test_an_option_that_there_is_not_is_named_beside_those_that_there_are(theater: Theater) -> None:
+    unknown: dict[str, Any] = {"restarts": 3}
+
+    with pytest.raises(TypeError, match="'restarts'; there are restart, state, limit"):
+        await theater.spawn(Leaf(), **unknown)

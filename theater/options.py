@@ -62,8 +62,19 @@ class Options:
 
     @classmethod
     def of(cls, said: SpawnOptions) -> Options:
-        """These and the defaults; saying nothing costs nothing (5 µs of a spawn)."""
-        return cls(**said) if said else DEFAULTS
+        """These and the defaults; saying nothing costs nothing (5 µs of a spawn).
+
+        Raises:
+            TypeError: there is no such option.
+            SetupError: one is bad.
+        """
+        if not said:
+            return DEFAULTS
+        for name in said:
+            if name not in cls.__slots__:
+                options = ", ".join(cls.__slots__)
+                raise TypeError(f"spawn got an unexpected option {name!r}; there are {options}")
+        return cls(**said)
 
     def to_plain(self) -> dict[str, Any]:
         """Those that are not the defaults, for the record."""
