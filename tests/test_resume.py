@@ -185,6 +185,62 @@ async def test_closing_a_folder_is_no_end_and_resuming_is_no_start(stage: Callab
     assert STEPS == ["post_init", "on_load", "on_start", "on_load"]
 
 
+class Halting(Actor):
+    """Waits for ever in the hook that is named."""
+
+    where: str
+    lives: int = 0
+
+    async def halt(self, where: str) -> None:
+        if self.where == where:
+            GATES["halted"].set()
+            await anyio.sleep_forever()
+
+    async def on_start(self) -> None:
+        self.lives += 1
+        await self.halt(f"on_start {self.lives}")
+
+    async def on_stop(self, reason: Reason) -> None:
+        await self.halt(f"on_stop {reason.value}")
+
+    async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:
+        STEPS.append(f"{child.name} {reason.value}")
+        await self.halt(f"on_child_stopped {STEPS.count(STEPS[-1])}")
+
+    @handler
+    async def lose_a_child(self) -> None:
+        await (await self.context.spawn(Keeper(), name="child")).kill()
+
+    @handler
+    async def fail(self) -> None:
+        raise ValueError("as told")
+
+    @handler
+    async def stop(self) -> None:
+        self.context.stop()
+
+
+@pytest.mark.parametrize(
+    ("where", "how"),
+    [("on_stop normal", "stop"), ("on_start 2", "fail"), ("on_child_stopped 1", "lose_a_child")],
+)
+async def test_an_actor_whose_hook_was_cut_off_by_the_close_wakes_again(
+    stage: Callable[..., Theater], where: str, how: str
+) -> None:
+    GATES["halted"] = anyio.Event()
+    async with stage(closing=0) as theater:
+        halting = await theater.spawn(Halting(where=where), name="halting")
+        await halting.tell(how)
+        await GATES["halted"].wait()
+
+    async with stage() as theater:
+        resumed = await theater.resume()
+        assert ([ref.name for ref in resumed.refs], resumed.left) == (["halting"], ())
+        await theater.settled()
+
+    assert STEPS.count("halting/child killed") == (2 if how == "lose_a_child" else 0)
+
+
 async def test_resume_wakes_everybody_and_names_them(stage: Callable[..., Theater]) -> None:
     async with stage() as theater:
         for name in ("a", "b"):

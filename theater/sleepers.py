@@ -270,8 +270,12 @@ def snapshot_body(cell: Cell) -> dict[str, Any] | None:
 
 
 def _undelivered(cell: Cell) -> list[Any]:
-    """Messages in the mailbox, and the one at hand if the record does not know that it was begun."""
+    """Messages in the mailbox, and the one at hand if the record does not know that it was begun.
+
+    Hooks are no messages: what they would have told is told anew to whoever wakes.
+    """
     at_hand = cell.current
-    begun = at_hand is not None and (cell.turn is None or cell.turn.seq is None)
-    queued = [*([at_hand] if begun else []), *(cell.queue or ())]
+    is_unknown = at_hand is not None and (cell.turn is None or cell.turn.seq is None)
+    kept = [at_hand] if at_hand is not None and is_unknown and cell.is_message(at_hand) else []
+    queued = [*kept, *(cell.queue or ())]
     return [envelope for envelope in queued if envelope.outlives]
