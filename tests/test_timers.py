@@ -278,3 +278,44 @@ async def test_a_ring_that_is_stashed_comes_back_and_the_timer_goes_on(theater: 
     assert await clock.ask(Sleepy.wake) == 2
     await anyio.sleep(10)
     assert (await clock.ask(Clock.report))[0] == ["again"] * 3
+
+
+class Diligent(Clock):
+    """Sets its timers at the start of each life."""
+
+    async def on_start(self) -> None:
+        self.context.every(10, Clock.ring, "again")
+        self.context.after(25, Clock.ring, "once")
+
+
+@pytest.mark.parametrize("records", [True, False], ids=["recorded", "not recorded"])
+async def test_a_timer_that_on_start_sets_anew_is_the_one_that_outlived_the_restart(
+    *, records: bool, anyio_backend: Any
+) -> None:
+    del anyio_backend  # virtual time
+    async with Theater(record_messages=records) as theater:
+        clock = await theater.spawn(Diligent())
+        for _ in range(3):
+            await anyio.sleep(3)
+            with pytest.raises(ActorFailedError):
+                await clock.ask(Clock.fail)
+
+        await anyio.sleep(17)  # 26 seconds after its first start
+
+        assert sorted((await clock.ask(Clock.report))[0]) == ["again", "again", "once"]
+
+
+async def test_another_timer_is_set_beside_it(theater: Theater) -> None:
+    class Fickle(Clock):
+        lives: int = 0
+
+        async def on_start(self) -> None:
+            self.lives += 1
+            self.context.after(10, Clock.ring, f"life {self.lives}")
+
+    clock = await theater.spawn(Fickle())
+    with pytest.raises(ActorFailedError):
+        await clock.ask(Clock.fail)
+    await anyio.sleep(11)
+
+    assert (await clock.ask(Clock.report))[0] == ["life 1", "life 2"]

@@ -184,7 +184,10 @@ class Context:
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> Timer:
-        """Send this actor a message every `seconds`, the first one `seconds` from now."""
+        """Send this actor a message every `seconds`, the first one `seconds` from now.
+
+        Timers outlive a restart; in `on_start`, setting one that is set already gives that one.
+        """
         return self._timer(seconds, handler, args, kwargs, every=True)
 
     def _timer(self, seconds: float, handler: Any, args: Any, kwargs: Any, *, every: bool) -> Timer:
@@ -193,8 +196,10 @@ class Context:
         envelope = notices.notice(self._cell, handler, args, kwargs)
         self._cell.asked()
         timer = Timer(self._cell, envelope, delay=delay, every=every)
-        timer.set()
-        return timer
+        there = timer.already_there()
+        if there is None:
+            timer.set()
+        return there or timer
 
     @overload
     async def effect(

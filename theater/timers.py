@@ -38,6 +38,18 @@ class Timer:
     def is_pending(self) -> bool:
         return self._handle is not None
 
+    def already_there(self) -> Timer | None:
+        """The same timer, if this is `on_start` and it is set: timers outlive restarts, each would add one."""
+        at_hand = self._cell.current
+        if at_hand is None or at_hand.plan is not self._cell.plan.hooks.get("on_start"):
+            return None
+        there = (self._cell.timers or {}).values()
+        return next((timer for timer in there if timer._told() == self._told()), None)
+
+    def _told(self) -> tuple[Any, ...]:
+        envelope = self._envelope
+        return (envelope.plan, envelope.plain_args(), envelope.plain_kwargs(), self.delay, self._every)
+
     def set(self) -> None:
         """Record the timer and start it."""
         envelope = self._envelope
