@@ -28,7 +28,7 @@ from theater.owning import stores_of
 from theater.ref import ActorRef
 from theater.restart import Reason
 from theater.store import Store, Stores
-from theater.timers import Timer, checked_delay
+from theater.timers import Timer, set_timer
 from theater.watching import Watch, unwatch
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ class Context:
         **kwargs: P.kwargs,
     ) -> Timer:
         """Send this actor a message `seconds` from now, once."""
-        return self._timer(seconds, handler, args, kwargs, every=False)
+        return set_timer(self._cell, seconds, handler, args, kwargs, every=False)
 
     def every(
         self,
@@ -188,18 +188,7 @@ class Context:
 
         Timers outlive a restart; in `on_start`, setting one that is set already gives that one.
         """
-        return self._timer(seconds, handler, args, kwargs, every=True)
-
-    def _timer(self, seconds: float, handler: Any, args: Any, kwargs: Any, *, every: bool) -> Timer:
-        delay = checked_delay(seconds)
-        self._cell.theater.check_open(self._cell)
-        envelope = notices.notice(self._cell, handler, args, kwargs)
-        self._cell.asked()
-        timer = Timer(self._cell, envelope, delay=delay, every=every)
-        there = timer.already_there()
-        if there is None:
-            timer.set()
-        return there or timer
+        return set_timer(self._cell, seconds, handler, args, kwargs, every=True)
 
     @overload
     async def effect(

@@ -39,14 +39,16 @@ class Timer:
         return self._handle is not None
 
     def already_there(self) -> Timer | None:
-        """The same timer, if this is `on_start` and it is set: timers outlive restarts, each would add one."""
+        """The same timer, if this is `on_start` and it is set: else each restart would add another."""
         at_hand = self._cell.current
         if at_hand is None or at_hand.plan is not self._cell.plan.hooks.get("on_start"):
             return None
         there = (self._cell.timers or {}).values()
-        return next((timer for timer in there if timer._told() == self._told()), None)
+        return next((timer for timer in there if timer.told == self.told), None)
 
-    def _told(self) -> tuple[Any, ...]:
+    @property
+    def told(self) -> tuple[Any, ...]:
+        """All that makes it what it is."""
         envelope = self._envelope
         return (envelope.plan, envelope.plain_args(), envelope.plain_kwargs(), self.delay, self._every)
 
@@ -114,7 +116,25 @@ class Timer:
         self._handle = self._cell.loop.call_at(self._moment, self._fire)
 
 
-def checked_delay(seconds: float) -> float:
+def set_timer(cell: Cell, seconds: float, handler: Any, args: Any, kwargs: Any, *, every: bool) -> Timer:
+    """Set a timer for the handler at work; in `on_start`, one that is set already is that one.
+
+    Raises:
+        SetupError: not a time above 0.
+        TypeError: no such handler, or wrong arguments.
+    """
+    delay = _checked(seconds)
+    cell.theater.check_open(cell)
+    envelope = notices.notice(cell, handler, args, kwargs)
+    cell.asked()
+    timer = Timer(cell, envelope, delay=delay, every=every)
+    there = timer.already_there()
+    if there is None:
+        timer.set()
+    return there or timer
+
+
+def _checked(seconds: float) -> float:
     """Seconds from now, as a timer takes them.
 
     Raises:
