@@ -224,7 +224,7 @@ async def test_an_actor_that_died_in_a_conversation_is_left_alone_by_the_name_of
     async with Theater(crashed) as theater:
         [left] = (await theater.resume(classes=[Producer])).left
 
-    assert "died while it handled talk" in left.why
+    assert "cut off while it handled talk" in left.why
 
 
 async def test_an_error_that_ends_a_conversation_is_known_outside_when_it_is_durable(

@@ -145,9 +145,7 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
         TheaterError, TypeError: why it cannot go on.
     """
     if past.open is not None:
-        raise SetupError(
-            f"the process died while it handled {past.open.body['handler']} (seq {past.open.seq})"
-        )
+        raise SetupError(f"it was cut off while it handled {past.open.body['handler']} (seq {past.open.seq})")
     if past.state is None:
         raise SetupError("its last state is not in the record: the process died before it was written")
     above = None if sleeper.supervisor == ROOT else stage.cells.get(sleeper.supervisor)
