@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from theater import ActorRef, ContentRef
+from theater.codec import ActorAddress
 from theater.given import Filled, read_given
 from theater.shape import Shape
 from theater.untyped import MisfitError
@@ -158,6 +159,7 @@ BAD: list[tuple[Any, Any, str]] = [
     (int | list[int], "a", "Expected `int | list`, got `str`"),
     (list[int] | None, ["a"], "Expected `int`, got `str` - at `$[0]`"),
     (Any, dt.date(2026, 1, 1), "Expected a plain value, got `date`"),
+    (Any, ActorAddress(bytes(16)), "Expected a value without refs"),
     (Never, 1, "Expected `Never`, got `int`"),
 ]
 
