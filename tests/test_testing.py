@@ -119,6 +119,19 @@ async def test_while_a_worker_thread_runs_the_clock_does_not_jump(in_thread: Cal
     assert 0 < anyio.current_time() < 60  # a jump would be to the hour
 
 
+@pytest.mark.parametrize("in_thread", [anyio.to_thread.run_sync, asyncio.to_thread])
+async def test_while_a_worker_thread_runs_the_clock_walks_with_real_time(
+    in_thread: Callable[..., Any],
+) -> None:
+    gate, begun = threading.Event(), time.monotonic()
+    asyncio.get_running_loop().call_later(0.05, gate.set)  # a clock that stood still would never open it
+
+    await in_thread(gate.wait)
+
+    assert round(anyio.current_time(), 3) >= 0.05
+    assert round(time.monotonic() - begun, 3) >= 0.05  # one that jumped would open it at once
+
+
 def test_closing_waits_for_the_worker_threads_in_real_time() -> None:
     async def leave_a_thread_at_work() -> None:
         asyncio.get_running_loop().run_in_executor(None, time.sleep, 0.1)
