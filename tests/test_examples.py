@@ -42,11 +42,10 @@ def test_an_example_fits_on_a_screen(example: Path) -> None:
     assert len(example.read_text().splitlines()) in LINES
 
 
-def test_each_example_has_a_number_of_its_own_beginning_with_one() -> None:
+def test_examples_are_numbered_from_one() -> None:
     numbers = [int(re.match(r"(\d\d)_", example.name)[1]) for example in EXAMPLES]  # type: ignore[index]  # all match
 
-    assert numbers[0] == 1
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == list(range(1, len(EXAMPLES) + 1))
 
 
 def test_an_example_says_something_to_print() -> None:
