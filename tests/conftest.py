@@ -7,7 +7,7 @@ import pytest
 from theater.testing import virtual_backend
 from theater.testing.virtual import Backend
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tally"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -18,6 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--crowd", type=int, default=10_000, help="so many live actors at once, a supervisor for each 1,000"
     )
     parser.addoption("--chaos-seeds", type=int, default=50, help="run the chaos test with so many seeds")
+    parser.addoption("--long-attacks", action="store_true", help="tests/attack tries all it can think of")
 
 
 @pytest.fixture
