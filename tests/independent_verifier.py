@@ -138,8 +138,8 @@ class Verifier:
         hashes = self.chains.get(actor)
         assert parent == (hashes[-1] if hashes else None), f"{kind} {seq} does not follow"
         assert time >= self.time, f"{kind} {seq} goes back in time"
-        named = body.get(NAMES.get(kind))
-        assert named is None or self.chains[named[0]][named[1]] == named[2], f"{kind} {seq} names another"
+        for named in (body.get(NAMES.get(kind)), body.get("fork")):
+            assert named is None or self.chains[named[0]][named[1]] == named[2], f"{kind} {seq} names another"
         self.time = time
         self.link(actor, seq, sha(b"\0", data))
         if (actor, seq) == (ROOT, 0):

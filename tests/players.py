@@ -86,7 +86,8 @@ class Playhouse:
         self.players.append(Player(self, len(self.players) + 1))
         return self.players[-1]
 
-    def store_of(self, store_id: str) -> StoreSupervisor | None:
+    def store_of(self, store_id: str, reader: bytes) -> StoreSupervisor | None:
+        del reader
         owners = (each.supervisor for each in self.players if store_id in each.supervisor.fold.stores)
         return next(owners, None)
 

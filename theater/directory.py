@@ -59,8 +59,13 @@ def find_for(stage: Stage, asker: Cell, name: str) -> ActorRef[Any]:
     return found.ref
 
 
-def line(stage: Stage, actor: ActorRef[Any] | str | bytes) -> tuple[Stage, Line | Cell]:
-    """Where the chain of an actor stands, by ref, name or id; the root has the id of 16 zero bytes."""
+def line(
+    stage: Stage, actor: ActorRef[Any] | str | bytes, *, ended: bool = False
+) -> tuple[Stage, Line | Cell]:
+    """Where the chain of an actor stands, by ref, name or id; the root has the id of 16 zero bytes.
+
+    A name is that of one who is alive; or else, if it may have `ended`, of the last who had it.
+    """
     if isinstance(actor, ActorRef):
         cell = actor._cell
         if cell.theater is not stage:
@@ -68,10 +73,26 @@ def line(stage: Stage, actor: ActorRef[Any] | str | bytes) -> tuple[Stage, Line 
         return stage, _recorded(stage, cell.id) if cell.state == "gone" else cell
     if isinstance(actor, str):
         sleeper = stage.asleep.get(actor)
-        return stage, find(stage, actor) if sleeper is None else _recorded(stage, sleeper.id)
+        if sleeper is not None:
+            return stage, _recorded(stage, sleeper.id)
+        return stage, _ended(stage, actor) if ended else find(stage, actor)
     if actor == ROOT:
         return stage, stage.root
     return stage, stage.cells.get(actor) or stage.past.get(actor) or _recorded(stage, actor)
+
+
+def _ended(stage: Stage, name: str) -> Line | Cell:
+    """The chain of whoever runs under this path, or of the last in the record who had it and has ended."""
+    try:
+        return find(stage, name)
+    except ActorNotFoundError:
+        ended = [cell for cell in stage.past.values() if cell.name == name and cell.has_ended]
+        if ended:
+            return ended[-1]
+        for actor in reversed(tuple(stage.journal.tips())):
+            if actor != ROOT and _recorded_name(stage, actor) == name:
+                return _recorded(stage, actor)
+        raise
 
 
 def _recorded(stage: Stage, actor: bytes) -> Line:

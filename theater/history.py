@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from typing import Any
 
 from theater.checkpoint import Checkpoint, Note
 from theater.entries import Entries
@@ -72,6 +73,15 @@ class History:
         """
         found = self._id_of(actor)
         return RecordedChain(self._reader, found)
+
+    def state_at(self, actor: str | bytes, seq: int | None = None) -> dict[str, Any]:
+        """An actor's state as plain values after event `seq`, or now: as the last handled message left it.
+
+        Raises:
+            ActorNotFoundError, MissingError: no such actor, or event.
+            HistoryCutError, NotRecordedError: the record does not tell.
+        """
+        return self.chain(actor).state_at(seq)
 
     def event(self, text: str) -> Event:
         """One event: `<actor>/<seq>`, or the first digits (4 or more, an even number) of its hash.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from theater.chain import ChainView, Tip
 from theater.event import Event
+from theater.moments import check_seq, state_at
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -37,3 +38,17 @@ class LiveChain(ChainView):
 
     def event(self, seq: int) -> Event:
         return Event.read(self._stage.journal.event(self._line.id, seq))
+
+    def state_at(self, seq: int | None = None) -> dict[str, Any]:
+        """The state as plain values after event `seq`, or now: as the last handled message left it.
+
+        Raises:
+            MissingError: there is no such event.
+            HistoryCutError, NotRecordedError: the record does not tell.
+        """
+        stage = self._stage
+        cell = stage.cells.get(self._line.id)
+        now = None if cell is None or cell.keeper is None else cell.keeper.plain
+        if seq is None and now is not None and not stage.records_messages:
+            return now()
+        return state_at(self, check_seq(self, seq), stage.recorder.full, now=now)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from theater.loop import Task, start
 from theater.store import Stores
 from theater.store.decision import Place
-from theater.store.fold import fold_of
+from theater.store.fold import Fold, fold_of
 from theater.store.supervisor import StoreSupervisor
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class StoreOwner:
     def record(self, kind: str, body: dict[str, object]) -> int:
         cell = self._cell
         if kind == "store/new" and "error" not in body:
-            cell.theater.lenders[str(body["store"])] = store_supervisor(cell)
+            _lend(cell.theater, str(body["store"]), store_supervisor(cell))
         return cell.record(kind, body)
 
     def place(self) -> Place:
@@ -85,10 +85,28 @@ def store_supervisor(cell: Cell) -> StoreSupervisor:
 
 def restore_stores(cell: Cell, events: Iterable[Event]) -> None:
     """Take up what the chain says of this actor's stores."""
-    fold = fold_of(events)
+    give_stores(cell, fold_of(events))
+
+
+def give_stores(cell: Cell, fold: Fold) -> None:
+    """Let the actor go on with these stores."""
     if fold.stores:
         cell.stores = StoreSupervisor(StoreOwner(cell), cell.loop, fold)
-        cell.theater.lenders.update(dict.fromkeys(fold.stores, cell.stores))
+        for store in fold.stores:
+            _lend(cell.theater, store, cell.stores)
+
+
+def lender_of(stage: Stage, store: str, reader: bytes) -> StoreSupervisor | None:
+    """Who has this store, and granted it to this reader if several do."""
+    several = stage.views.get(store, ())
+    granting = (one for one in several if reader in one.fold.stores[store].readers)
+    return next(granting, stage.lenders.get(store))
+
+
+def _lend(stage: Stage, store: str, supervisor: StoreSupervisor) -> None:
+    first = stage.lenders.setdefault(store, supervisor)
+    if first is not supervisor:  # a fork and its parent have stores of one id, each its own view
+        stage.views.setdefault(store, [first]).append(supervisor)
 
 
 def store_tasks(cell: Cell) -> list[Task[None]]:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from theater.chain import ChainView, Tip
+from theater.codec import inline
 from theater.errors import HistoryCutError
 from theater.event import Event
 from theater.journal.reader import Reader
+from theater.moments import check_seq, state_at
 
 ROOT = bytes(16)
 
@@ -49,6 +51,18 @@ class RecordedChain(ChainView):
 
     def event(self, seq: int) -> Event:
         return Event.read(self._reader.event(self._tip.actor, seq))
+
+    def state_at(self, seq: int | None = None) -> dict[str, Any]:
+        """The state as plain values after event `seq`, or the newest: as the last handled message left it.
+
+        Raises:
+            MissingError: there is no such event.
+            HistoryCutError, NotRecordedError: the record does not tell.
+        """
+        return state_at(self, check_seq(self, seq), self._full)
+
+    def _full(self, value: Any) -> Any:
+        return inline(value, self._reader.read)
 
 
 class Actors:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,6 +13,7 @@ from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError, TheaterError
 from theater.event import Event
 from theater.failure import text_of
+from theater.imported import class_of, named
 from theater.mailbox import Envelope
 from theater.options import Options
 from theater.owning import restore_stores
@@ -99,7 +99,7 @@ def _is_under(path: str, above: Collection[str]) -> bool:
 
 async def resume_all(stage: Stage, classes: Sequence[type[Actor]]) -> Resumed:
     """Wake everybody, supervisors first."""
-    return await _wake(stage, list(stage.asleep.values()), {plan_of(cls).class_name: cls for cls in classes})
+    return await _wake(stage, list(stage.asleep.values()), named(classes))
 
 
 async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]]) -> Resumed:
@@ -151,7 +151,7 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
     above = None if sleeper.supervisor == ROOT else stage.cells.get(sleeper.supervisor)
     if above is None and sleeper.supervisor != ROOT:
         raise SetupError("its supervisor is asleep")
-    cls = classes.get(sleeper.class_name) or _imported(sleeper.class_name)
+    cls = class_of(sleeper.class_name, classes)
     plan = plan_of(cls)
     plan.restore_state(past.state, stage.recall)
     options = Options.from_plain(stage.recorder.full(sleeper.options))
@@ -161,19 +161,6 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
     stage.remember(cell, named=True)
     supervisor.add_child(above, cell)
     return cell
-
-
-def _imported(class_name: str) -> type[Actor]:
-    """The class of this name among the modules that are imported already: a folder never causes an import."""
-    module, _, path = class_name.partition(":")
-    found: Any = sys.modules.get(module)
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    if not (isinstance(found, type) and issubclass(found, Actor)):
-        raise SetupError(
-            f"its class {class_name} is not imported; import it, or give it to resume(classes=[...])"
-        )
-    return found
 
 
 def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]]]:

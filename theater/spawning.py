@@ -39,7 +39,7 @@ async def spawn_top(
     await _started(cell)
     if theater.journal.durable:
         await theater.committed()
-    await _let_others(theater)
+    await let_others(theater)
     return cell.ref
 
 
@@ -55,11 +55,11 @@ async def spawn_child(
     if cell.started is not None:
         with _Starting(parent, cell, cell.started):
             await _started(cell)
-    await _let_others(parent.theater)
+    await let_others(parent.theater)
     return cell.ref
 
 
-async def _let_others(theater: Stage) -> None:
+async def let_others(theater: Stage) -> None:
     """Nothing above waits where no `on_start` does: who starts many still lets others have their turn."""
     if not len(theater.cells) % _SLICE:
         await pause()
@@ -109,18 +109,23 @@ def _make(
     id = theater.entropy(16)
     path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")
     if name is not None:
-        _check_free(theater, path)
+        check_free(theater, path)
     cell = Cell(theater, plan, id=id, name=path, options=options)
     if supervision is not None:
         cell.more().supervision = supervision
-    _record_spawn(cell, above, state)
+    record_spawn(cell, above, state)
     theater.remember(cell, named=name is not None)
     supervisor.add_child(above, cell)
     begin(cell, state)
     return cell
 
 
-def _check_free(theater: Stage, path: str) -> None:
+def check_free(theater: Stage, path: str) -> None:
+    """See to it that no two actors that are alive have one name.
+
+    Raises:
+        NameTakenError: the name is in use, here or by one that is asleep.
+    """
     alive = theater.names
     if path in alive or (_GENERATED.search(path) and any(one.name == path for one in theater.cells.values())):
         raise NameTakenError(f"an actor named {path!r} is alive here")
@@ -128,15 +133,17 @@ def _check_free(theater: Stage, path: str) -> None:
         raise NameTakenError(f"an actor named {path!r} is asleep in the record; spawn it with resume=True")
 
 
-def _record_spawn(cell: Cell, above: Cell | None, state: dict[str, Any]) -> None:
-    """The intent in the supervisor's chain, then the first event of the new one."""
+def record_spawn(
+    cell: Cell, above: Cell | None, state: dict[str, Any], more: dict[str, Any] | None = None
+) -> None:
+    """The intent in the supervisor's chain, then the first event of the new one, which may hold `more`."""
     theater = cell.theater
     line: Line | Cell = theater.root if above is None else above
     class_name = cell.plan.class_name
     # both bodies are written in canonical order, keys by length and then by byte: a third of a spawn less
     intent = {"name": cell.name, "child": cell.id, "class": class_name}
     seq = theater.recorder.append_prepared(line, "actor/spawned", intent)
-    body = {
+    body: dict[str, Any] = {
         "key": theater.journal.key.data,
         "name": cell.name,
         "class": class_name,
@@ -145,6 +152,9 @@ def _record_spawn(cell: Cell, above: Cell | None, state: dict[str, Any]) -> None
         "options": prepare(cell.options.to_plain()),
         "supervisor": [line.id, seq, line.head],
     }
+    if more is not None:
+        body.update({name: prepare(part) for name, part in more.items()})
+        body = dict(sorted(body.items(), key=lambda item: (len(item[0]), item[0])))
     theater.recorder.append_prepared(cell, "actor/spawned", body)
 
 

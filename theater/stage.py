@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from theater import directory, signals, spawning, stashing
+from theater import directory, owning, signals, spawning, stashing
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
 from theater.journal import DiskJournal, MemoryJournal
@@ -50,7 +50,7 @@ class Stage:
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_sealed", "journal", "lenders", "letter_readers", "loop",
         "names", "past", "quiet", "recorder", "records_messages", "restarts", "returned", "root",
-        "sent", "slice", "slow", "strays", "tops", "waiting", "was_closed", "watch", "withdrawn",
+        "sent", "slice", "slow", "strays", "tops", "views", "waiting", "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -78,7 +78,8 @@ class Stage:
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
-        self.lenders: dict[str, StoreSupervisor] = {}  # who made each store
+        self.lenders: dict[str, StoreSupervisor] = {}  # who has each store
+        self.views: dict[str, list[StoreSupervisor]] = {}  # and who else, where it was forked
         self.held: set[Held] = set()  # streams that the program outside reads
         self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
         self.chores: set[Task[None]] = set()  # tasks of the runtime itself
@@ -187,9 +188,9 @@ class Stage:
     def find_for(self, cell: Cell, name: str) -> ActorRef[Any]:
         return directory.find_for(self, cell, name)
 
-    def store_of(self, store_id: str) -> StoreSupervisor | None:
-        """Who made this store; None if nobody did that has run here."""
-        return self.lenders.get(store_id)
+    def store_of(self, store_id: str, reader: bytes) -> StoreSupervisor | None:
+        """Who has this store, and granted it to this reader if several do; None if nobody that ran here."""
+        return owning.lender_of(self, store_id, reader)
 
     # -- checks ------------------------------------------------------------------------------------------
 

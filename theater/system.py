@@ -14,9 +14,9 @@ from theater import closing, directory, limits, resuming, spawning
 from theater.actor import Actor
 from theater.checkpoint import Note
 from theater.errors import SetupError
+from theater.hindsight import Hindsight
 from theater.keys import SigningKey
 from theater.letters import DeadLetters
-from theater.livechain import LiveChain
 from theater.manifest.crew import Crew, load, start
 from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
@@ -27,7 +27,7 @@ from theater.statistics import Statistics, count
 A = TypeVar("A", bound=Actor)
 
 
-class Theater:
+class Theater(Hindsight):
     """A place for actors, entered with `async with` or by `open()` and `close()`.
 
     Args:
@@ -211,14 +211,6 @@ class Theater:
         stage = self._running()
         limits.check_find(stage.current_cell(), name)
         return directory.find(stage, name).ref
-
-    def chain(self, actor: ActorRef[Any] | str | bytes) -> LiveChain:
-        """The live chain of an actor, by ref, name or id (16 bytes).
-
-        Raises:
-            ActorNotFoundError: no such actor.
-        """
-        return LiveChain(*directory.line(self._begun(), actor))
 
     async def settled(self) -> None:
         """Wait until all mailboxes are empty, no handler is at work, and everything is committed."""

@@ -136,4 +136,4 @@ class _Whole:
 
 
 def _is_of_store(event: Event) -> bool:
-    return event.kind.startswith("store/") or event.kind == "actor/snapshot"
+    return event.kind.startswith("store/") or "stores" in event.body

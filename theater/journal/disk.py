@@ -184,6 +184,9 @@ class DiskJournal:
     def event(self, actor: bytes, seq: int) -> bytes:
         return self._lookup.event(actor, seq)
 
+    def position(self, actor: bytes, seq: int) -> int:
+        return self._lookup.position(actor, seq)
+
     def first(self, actor: bytes) -> int:
         del actor
         return 0

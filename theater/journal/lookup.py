@@ -47,13 +47,21 @@ class Lookup:
             HistoryCutError: there is none, or it was removed.
             CorruptJournalError: its frame is not whole any more.
         """
-        positions = self._index.events.get(actor, ())
-        if not 0 <= seq < len(positions):
-            raise HistoryCutError(f"no event {seq} of {actor.hex()} is in this journal")
-        kind, payload = self.frame(positions[seq])
+        kind, payload = self.frame(self.position(actor, seq))
         if kind == STUB:
             raise HistoryCutError(f"event {seq} of {actor.hex()} was removed")
         return payload
+
+    def position(self, actor: bytes, seq: int) -> int:
+        """Where an event or its stub is; a later one has a larger number.
+
+        Raises:
+            HistoryCutError: there is none.
+        """
+        positions = self._index.events.get(actor, ())
+        if not 0 <= seq < len(positions):
+            raise HistoryCutError(f"no event {seq} of {actor.hex()} is in this journal")
+        return positions[seq]
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it is not here."""

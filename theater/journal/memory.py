@@ -112,6 +112,9 @@ class MemoryJournal:
         return None
 
     def event(self, actor: bytes, seq: int) -> bytes:
+        return self._events[self.position(actor, seq) - (self.size - len(self._events))]
+
+    def position(self, actor: bytes, seq: int) -> int:
         oldest = self.size - len(self._events)
         self._index.follow(self._events, oldest)
         number = self._index.number(actor, seq)
@@ -120,7 +123,7 @@ class MemoryJournal:
                 f"event {seq} of {actor.hex()} is no longer here: the journal in memory keeps the newest"
                 f" {self.keep} events of all actors; the option keep=... keeps more, a folder keeps all"
             )
-        return self._events[number - oldest]
+        return number
 
     def first(self, actor: bytes) -> int:
         oldest = self.size - len(self._events)

@@ -152,6 +152,14 @@ class Journal(Protocol):
         """
         ...
 
+    def position(self, actor: bytes, seq: int) -> int:
+        """Where in the journal's one order an event stands: of two events the later has the larger number.
+
+        Raises:
+            HistoryCutError: it is no longer here.
+        """
+        ...
+
     def first(self, actor: bytes) -> int:
         """The seq of the oldest event of this chain that is still here; past its end if none is."""
         ...

@@ -25,6 +25,8 @@ from theater.store.requests import (
 
 Body = Mapping[str, Any]
 
+_SNAPSHOTS = frozenset({"actor/snapshot", "actor/spawned"})  # what a fork begins with stands in its birth
+
 
 class Recorded(Protocol):
     """As much of an event as the fold looks at."""
@@ -78,6 +80,13 @@ class Fold:
         """Say whether any of the stores holds this content."""
         return any(digest in holding.sizes for holding in self.stores.values())
 
+    def view(self, readers: Mapping[bytes, bytes]) -> Self:
+        """A copy for another actor; those grants stay whose readers have a successor, to that one."""
+        copy = type(self).of_snapshot(self.snapshot())
+        for holding in copy.stores.values():
+            holding.readers = {readers[reader] for reader in holding.readers if reader in readers}
+        return copy
+
     def apply(self, kind: str, body: Body) -> None:
         """Take in one event; kinds that change no store, and requests that failed, leave all as it is."""
         if "error" in body:
@@ -124,7 +133,7 @@ def fold_of(events: Iterable[Recorded]) -> Fold:
     """
     fold = Fold()
     for event in events:
-        if event.kind == "actor/snapshot" and "stores" in event.body:
+        if event.kind in _SNAPSHOTS and "stores" in event.body:
             fold = Fold.of_snapshot(event.body["stores"])
         elif event.kind.startswith("store/"):
             try:

@@ -26,8 +26,8 @@ class Lender(Protocol):
 class World(Protocol):
     """The theater around the actor."""
 
-    def store_of(self, store_id: str) -> Lender | None:
-        """Whoever made this store; None if nobody here did."""
+    def store_of(self, store_id: str, reader: bytes) -> Lender | None:
+        """Whoever has this store, and of several who do, the one that granted it to this reader; or None."""
         ...
 
 

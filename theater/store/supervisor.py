@@ -161,7 +161,7 @@ class StoreSupervisor:
         if why is not None:
             return Decision(request.body()).refused(why)
         if request.store not in self.fold.stores:
-            lender = self.owner.world.store_of(request.store)
+            lender = self.owner.world.store_of(request.store, self.owner.id)
             if lender is not None:
                 return decide_granted(lender.fold, request, reader=self.owner.id, place=lender.place())
         return decide(self.fold, request)
