@@ -24,10 +24,10 @@ PURE_ORDER = PURE_TEXT.split()
 SHELL_TEXT = """
     loop journal entries moments cut recorded recorder livechain verify store limits failure marking handler
     cancelling yielding effects field state signature lanes onward mailbox options supervision plan actor
-    waits turn extras settling letters sending opening flow streaming talk channels ref notices timers
-    watching clinging signals orders links stashing deferring forwarding owning context supervisor rounds
-    restarting life cell spawning sleepers directory statistics closing reunion imported resuming forking
-    stage hindsight manifest system history testing cli
+    waits turn extras settling letters leftovers sending opening flow streaming talk channels ref notices
+    timers watching clinging signals orders links stashing deferring forwarding owning context supervisor
+    rounds restarting life cell spawning sleepers redelivery imported directory statistics closing reunion
+    resuming forking stage hindsight manifest system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

@@ -18,6 +18,7 @@ from theater.errors import (
     ActorFailedError,
     ActorNotFoundError,
     NameTakenError,
+    NotRunningError,
     SetupError,
 )
 
@@ -460,10 +461,12 @@ async def test_a_ref_to_a_sleeper_is_good_once_the_sleeper_is_awake(stage: Calla
 
     async with stage() as theater:
         keeper = await theater.spawn(Keeper(), name="keeper", resume=True)
-        with pytest.raises(ActorFailedError, match="asleep"):
-            await keeper.ask(Keeper.ask_friend)
+        [ref] = [one.ref for one in theater._stage.past.values()]  # type: ignore[union-attr]
+        with pytest.raises(NotRunningError, match="friend is asleep in the record: resume it first"):
+            await ref.ask(Keeper.all)
         friend = await theater.spawn(Keeper(), name="friend", resume=True)
 
+        assert friend == ref
         assert await keeper.ask(Keeper.ask_friend) == ["friendly"]
         await keeper.ask(Keeper.tell_friend, "more")
         assert await friend.ask(Keeper.all) == ["friendly", "more"]

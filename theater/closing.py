@@ -98,7 +98,8 @@ def _seal(stage: Stage) -> None:
             body = snapshot_body(cell)
             if body is not None:
                 cell.record("actor/snapshot", body)
-        stage.recorder.append(stage.root, "theater/closed", {})
+        left = stage.leftovers.are_there() or (stage.leftovers.scans and stage.asleep)
+        stage.recorder.append(stage.root, "theater/closed", {"waiting": True} if left else {})
 
 
 async def _drain(stage: Stage, within: float) -> None:

@@ -153,7 +153,7 @@ class Slot(Onward):
         cell, envelope = self.cell, self.envelope
         self._close()
         seq = cell.note("message/answered", outcome | {"reply": self.seq})
-        if envelope.turn is not None:
+        if envelope.sender is not None:
             envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
         if error is None:
             settling.give_answer(cell, envelope, self.future, answer)

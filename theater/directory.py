@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from theater import limits
 from theater.actor import Actor
 from theater.cell import Cell
-from theater.errors import ActorNotFoundError
+from theater.errors import ActorNotFoundError, SetupError
 from theater.event import Event, event_hash
-from theater.options import DEFAULTS, Options
+from theater.imported import class_of
+from theater.options import Options
 from theater.plan import ActorPlan, plan_of
 from theater.recorder import ROOT, Line
 from theater.ref import ActorRef
@@ -108,7 +109,10 @@ def _recorded(stage: Stage, actor: bytes) -> Line:
 
 def gone(stage: Stage, actor: bytes) -> Cell:
     """What stands behind a ref of an actor that does not run here: asleep in the record, or ended."""
-    cell = Cell(stage, plan_of(Actor), id=actor, name=_recorded_name(stage, actor), options=DEFAULTS)
+    born = _born(stage, actor)
+    name = born.get("name", f"actor-{actor.hex()[:12]}")
+    options = Options.from_plain(stage.recorder.full(born.get("options", {})))
+    cell = Cell(stage, _plan(born.get("class", "")), id=actor, name=name, options=options)
     cell.state = "gone"
     cell.is_open = False
     last = _last_event(stage, actor)
@@ -121,13 +125,13 @@ def gone(stage: Stage, actor: bytes) -> Cell:
 
 
 def wake(stage: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> Cell:
-    """The cell of an actor that goes on; refs made while it was asleep are good again."""
+    """The cell of an actor that goes on; refs made while it was asleep are good again, and messages wait."""
     cell = stage.past.pop(id, None)
     if cell is None:
         return Cell(stage, plan, id=id, name=name, options=options)
-    watchers = cell.watchers
+    watchers, queue, room = cell.watchers, cell.queue, cell.room
     Cell.__init__(cell, stage, plan, id=id, name=name, options=options)
-    cell.watchers = watchers
+    cell.watchers, cell.queue, cell.room = watchers, queue, room
     return cell
 
 
@@ -147,8 +151,16 @@ def _last_event(stage: Stage, actor: bytes) -> Event | None:
     return Event.read(stage.journal.event(actor, events - 1)) if events else None
 
 
-def _recorded_name(stage: Stage, actor: bytes) -> str:
+def _born(stage: Stage, actor: bytes) -> dict[str, Any]:
+    """The body of its first event; empty if it was never here."""
     if actor not in stage.journal.tips():
-        return f"actor-{actor.hex()[:12]}"
-    name: str = Event.read(stage.journal.event(actor, 0)).body["name"]
-    return name
+        return {}
+    return Event.read(stage.journal.event(actor, 0)).body
+
+
+def _plan(class_name: str) -> ActorPlan:
+    """What the class of an actor that does not run says of its handlers; nothing if it is not known here."""
+    try:
+        return plan_of(class_of(class_name, {}))
+    except SetupError:
+        return plan_of(Actor)

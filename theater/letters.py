@@ -110,7 +110,7 @@ def die(cell: Cell, envelope: Envelope, error: DeliveryError, *, why: str | None
     if theater.records_messages:
         body = received_body(envelope)
         seq = cell.record("message/dead", body if why is None else body | {"why": why})
-        if envelope.turn is not None:
+        if envelope.sender is not None:
             told = {"class": type(error).__name__, "text": str(error)}
             envelope.outcome = ({"error": told}, (cell.id, seq, cell.head or b""))
     if theater.letter_readers:

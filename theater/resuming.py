@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import directory, notices, orders, restarting, spawning, supervisor
+from theater import (
+    directory,
+    leftovers,
+    notices,
+    orders,
+    redelivery,
+    restarting,
+    spawning,
+    supervisor,
+)
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorFailedError, SetupError, TheaterError
@@ -19,6 +28,7 @@ from theater.options import Options
 from theater.owning import restore_stores
 from theater.plan import plan_of
 from theater.recorder import ROOT
+from theater.redelivery import events_of
 from theater.ref import ActorRef
 from theater.restart import Restore
 from theater.reunion import reunite
@@ -103,7 +113,7 @@ async def resume_all(stage: Stage, classes: Sequence[type[Actor]]) -> Resumed:
 
 
 async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]]) -> Resumed:
-    pasts = {sleeper.id: fold(_events(stage, sleeper)) for sleeper in sleepers}
+    pasts = {sleeper.id: fold(events_of(stage, sleeper)) for sleeper in sleepers}
     left: list[LeftAlone] = []
     cells: dict[Sleeper, Cell] = {}
     for sleeper in sorted(sleepers, key=lambda one: (one.name.count("/"), _birth(stage, one))):
@@ -111,7 +121,7 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
             cells[sleeper] = _prepare(stage, sleeper, pasts[sleeper.id], classes)
         except (TheaterError, TypeError, ValueError) as error:
             left.append(LeftAlone(sleeper.name, str(error)))
-    letters = {} if stage.was_closed else _letters(stage, {sleeper.id for sleeper in cells})
+    letters = redelivery.sent_to(stage, {sleeper.id for sleeper in cells})
     waking: list[_Waking] = []
     for sleeper, cell in cells.items():
         try:
@@ -129,13 +139,6 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
 
 def _birth(stage: Stage, sleeper: Sleeper) -> int:
     return Event.read(stage.journal.event(sleeper.id, 0)).time
-
-
-def _events(stage: Stage, sleeper: Sleeper) -> Iterator[Event]:
-    for seq in range(sleeper.events):
-        event = Event.read(stage.journal.event(sleeper.id, seq))
-        event.body.update(stage.recorder.full(event.body))
-        yield event
 
 
 def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type[Actor]]) -> Cell:
@@ -163,38 +166,6 @@ def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type
     return cell
 
 
-def _letters(stage: Stage, awake: set[bytes]) -> dict[bytes, list[dict[str, Any]]]:
-    """After a crash: what actors sent to those who wake and was never received, in the order of sending."""
-    pasts = {
-        actor: fold(_events(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
-        for actor, (events, head) in stage.journal.tips().items()
-    }
-    received = set().union(*(past.received for past in pasts.values())) if pasts else set()
-    letters: dict[bytes, list[dict[str, Any]]] = {}
-    for past in pasts.values():
-        for to, letter in past.sent.values():
-            if (
-                to in awake
-                and not letter["handler"].startswith("@")
-                and tuple(letter["from"][:2]) not in received
-            ):
-                letters.setdefault(to, []).append(letter)
-    return letters
-
-
-def _stashed(stage: Stage, past: Past) -> list[dict[str, Any]]:
-    """After a crash: what the actor had set aside, without what actors that sent it have withdrawn since."""
-    if stage.was_closed:
-        return []  # it lay in the mailbox at the close
-    letters = [*past.stashed.values()]
-    tips = stage.journal.tips()
-    sent = {
-        sender: fold(_events(stage, Sleeper(sender, "", "", ROOT, {}, *tips[sender]))).sent
-        for sender in {letter["from"][0] for letter in letters if letter["from"] is not None}
-    }
-    return [one for one in letters if one["from"] is None or one["from"][1] in sent[one["from"][0]]]
-
-
 def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]]) -> _Waking:
     """Make its instance, and all that will lie in its mailbox; nothing is recorded yet.
 
@@ -204,11 +175,9 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     if cell.supervisor is not None and cell.supervisor.state == "gone":
         raise SetupError("its supervisor is asleep")
     assert past.state is not None
-    sent = {tuple(letter["from"][:2]) for letter in letters}
-    kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in sent]
-    found = (*_stashed(cell.theater, past), *kept, *letters)
-    envelopes = [_envelope(cell, letter) for letter in found if not _is_left(cell, letter)]
-    timers = {seq: _envelope(cell, {**event.body, "from": None}) for seq, event in past.timers.items()}
+    leftovers.fit(cell)
+    envelopes = redelivery.mail(cell, past, letters)
+    timers = {seq: _timed(cell, event) for seq, event in past.timers.items()}
     try:
         restarting.load(cell, past.state)
     except restarting.PROGRAM_ENDS:
@@ -219,39 +188,28 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     return _Waking(sleeper, cell, past, envelopes, timers)
 
 
-def _is_left(cell: Cell, letter: dict[str, Any]) -> bool:
-    """Whoever would have read this stream, or talked on this channel, is no more: it counts as withdrawn."""
-    return letter["handler"] in cell.plan.streams or letter.get("opens") is True
-
-
 def _begin(stage: Stage, waking: _Waking) -> None:
     cell, past = waking.cell, waking.past
     stage.asleep.pop(waking.sleeper.name, None)
+    stage.leftovers.waiting.pop(cell.id, None)
     cell.record("actor/resumed", {})
-    restore_stores(cell, _events(stage, waking.sleeper))
+    restore_stores(cell, events_of(stage, waking.sleeper))
     if cell.options.state is Restore.INITIAL:
         cell.initial = past.initial
     if past.failed:
         orders.order(cell, "@again")
     spawning.go(cell)
+    waited, cell.queue = cell.queue, None
     for envelope in waking.letters:
         notices.deliver(cell, envelope)
+    redelivery.take_over(cell, waited or ())
     for seq, envelope in waking.timers.items():
         event = past.timers[seq]
         _rearm(stage, cell, event, envelope, since=past.fired.get(seq, event.time))
 
 
-def _envelope(cell: Cell, letter: dict[str, Any]) -> Envelope:
-    plan = cell.plan.handlers.get(letter["handler"])
-    if plan is None:
-        raise SetupError(f"{cell.class_name} has no handler {letter['handler']!r}, for which a message waits")
-    plain = (letter["args"], letter.get("kwargs", {}))
-    args, kwargs = plan.restore(*plain, cell.theater.recall)
-    envelope = Envelope(plan, args, kwargs, plain)
-    if letter["from"] is not None:
-        actor, seq, head = letter["from"]
-        envelope.sender = (actor, seq, head)
-    return envelope
+def _timed(cell: Cell, timer: Event) -> Envelope:
+    return redelivery.envelope_of(cell, {**timer.body, "ask": False, "from": None})
 
 
 def _rearm(stage: Stage, cell: Cell, event: Event, envelope: Envelope, *, since: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from theater import cancelling, letters, limits, settling
+from theater import cancelling, leftovers, letters, limits, settling
 from theater.errors import AskCycleError, MailboxFullError, NotAllowedError, NotRunningError, TheaterError
 from theater.loop import CURRENT, Cancelled, Future
 from theater.mailbox import Envelope, Message, Overflow
@@ -32,12 +32,13 @@ def plan_for(target: Cell, handler: Any) -> HandlerPlan:
 
     Raises:
         TypeError: this actor has no such handler.
-        NotRunningError: it does not run here, so nobody knows its handlers.
+        NotRunningError: it does not run here, and nobody knows its handlers.
     """
-    if not target.handlers and target.state in {"gone", "ended"}:
-        why = "has ended" if target.has_ended else "has ended, or is asleep in the record"
-        raise NotRunningError(f"{target.name} {why}")
     name = handler if type(handler) is str else getattr(handler, "__name__", None)
+    if not target.handlers and target.state in {"gone", "ended"}:
+        if target.has_ended or name is None:
+            raise NotRunningError(leftovers.why_not(target))
+        return leftovers.unknown(name)
     plan = target.handlers.get(name) if name is not None else None
     if plan is None:
         stream = target.plan.streams.get(name or "")
@@ -51,7 +52,7 @@ def check_way(target: Cell, envelope: Envelope) -> None:
     theater.check_thread()
     theater.check_journal()
     is_outside = theater.current_cell() is None
-    text = f"{target.name} {'has ended' if target.has_ended else 'is stopping'}"
+    text = leftovers.why_not(target)
     if theater.is_cutting or (theater.is_closed and is_outside):
         text = "the theater is closed"
     elif not is_outside:
@@ -158,7 +159,8 @@ async def _answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[An
     try:
         answer = await reply
     except Cancelled:
-        take_back(turn, target, envelope)
+        if not target.theater.is_cutting:  # then whoever asked has not given up: it will run again
+            take_back(turn, target, envelope)
         raise
     except Exception as error:
         if error is turn.gave_up:
@@ -199,6 +201,8 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
         record_refusal(turn, target, envelope, type(error).__name__, str(error))
         raise
     except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
+        if target.theater.is_cutting:
+            raise
         if not envelope.placed:
             target.leave_line(future, envelope)
             target.theater.waiting -= 1
@@ -214,8 +218,8 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
 def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
     turn = asker.asked()
     envelope.turn = turn
-    if not target.is_open:
-        text = f"{target.name} has ended" if target.has_ended else f"{target.name} is stopping"
+    if not target.is_open and not leftovers.waits_for(target, envelope):
+        text = leftovers.why_not(target)
         refuse(turn, target, envelope, NotRunningError(text, message=message(target, envelope)))
     if asker.options.grants is not None and (why := limits.message_refusal(asker)):
         refuse(turn, target, envelope, NotAllowedError(why, message=message(target, envelope)))

@@ -42,7 +42,7 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool
         elif envelope.onward is not None:
             body[envelope.onward.mark] = True
         seq = cell.record("message/handled", body)
-    if envelope.turn is not None and envelope.reply is not None:
+    if envelope.sender is not None and envelope.reply is not None:
         envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
 
 
@@ -68,7 +68,7 @@ def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
         body = {"message": turn.seq} if turn is not None and begun else received_body(envelope)
         mark = {} if envelope.onward is None else {envelope.onward.mark: True}
         seq = cell.record("message/handled", body | outcome | mark)
-        if envelope.turn is not None and envelope.reply is not None:
+        if envelope.sender is not None and envelope.reply is not None:
             envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
     cell.turn = None
     cell.current = None

@@ -91,6 +91,13 @@ def was_closed(journal: Journal) -> bool:
     return bool(events) and Event.read(journal.event(ROOT, events - 1)).kind == "theater/closed"
 
 
+def is_settled(journal: Journal) -> bool:
+    """Whether, besides, no message waits in a sender's chain for an actor that was not awake then."""
+    events, _ = journal.tips().get(ROOT, (0, b""))
+    last = Event.read(journal.event(ROOT, events - 1)) if events else None
+    return last is not None and last.kind == "theater/closed" and "waiting" not in last.body
+
+
 def fold(events: Iterable[Event]) -> Past:
     """Add up a chain, oldest first."""
     past = Past()

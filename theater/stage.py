@@ -15,10 +15,11 @@ from theater.errors import JournalFailedError, NotRunningError, SetupError
 from theater.journal import DiskJournal, MemoryJournal
 from theater.journal.protocol import Journal
 from theater.keys import SigningKey
+from theater.leftovers import Leftovers
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
-from theater.sleepers import read_sleepers, was_closed
+from theater.sleepers import is_settled, read_sleepers, was_closed
 from theater.turn import Held
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ class Stage:
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
         "__weakref__", "_last_beat", "active", "asleep", "beating", "cells", "chores", "clock",
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
-        "held", "is_closed", "is_cutting", "is_sealed", "journal", "lenders", "letter_readers", "loop",
-        "names", "past", "quiet", "recorder", "records_messages", "restarts", "returned", "root",
-        "sent", "slice", "slow", "strays", "tops", "views", "waiting", "was_closed", "watch", "withdrawn",
+        "held", "is_closed", "is_cutting", "is_sealed", "journal", "leftovers", "lenders",
+        "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
+        "returned", "root", "sent", "slice", "slow", "strays", "tops", "views", "waiting",
+        "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -78,6 +80,7 @@ class Stage:
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
+        self.leftovers = Leftovers()
         self.lenders: dict[str, StoreSupervisor] = {}  # who has each store
         self.views: dict[str, list[StoreSupervisor]] = {}  # and who else, where it was forked
         self.held: set[Held] = set()  # streams that the program outside reads
@@ -126,6 +129,7 @@ class Stage:
         }
         self.asleep = read_sleepers(self.journal)
         self.was_closed = was_closed(self.journal)
+        self.leftovers.scans = not is_settled(self.journal)
         self.recorder.append(self.root, "theater/opened", body)
 
     def when_closed(self, task: Task[None]) -> None:

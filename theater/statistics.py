@@ -52,7 +52,7 @@ def count(stage: Stage) -> Statistics:
         active=stage.active,
         sent=stage.sent,
         waiting=stage.waiting,
-        queued=sum(cell.queued for cell in cells),
+        queued=sum(cell.queued for cell in (*cells, *stage.leftovers.waiting.values())),
         stashed=sum(len(cell.extras.stash) for cell in cells if cell.extras is not None),
         at_hand=sum(_at_hand(cell) for cell in cells),
         handled=stage.handled + sum(cell.handled for cell in cells),

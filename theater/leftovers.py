@@ -1,0 +1,104 @@
+"""Leftovers: asks of an earlier run that are still to be answered, and what waits for actors that sleep."""
+
+from __future__ import annotations
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from theater.errors import SetupError
+from theater.handler import HandlerPlan, Parameter
+from theater.loop import Future
+from theater.shape import Shape
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.loop import Loop
+    from theater.mailbox import Envelope
+
+
+class Owed:
+    """One ask of an earlier run: whoever asked may run again, and wait for the same answer."""
+
+    __slots__ = ("envelope", "is_withdrawn", "reply", "target")
+
+    def __init__(self, loop: Loop) -> None:
+        self.target: Cell | None = None  # None while it sleeps
+        self.envelope: Envelope | None = None
+        self.reply: Future[Any] = loop.create_future()
+        self.reply.add_done_callback(_look_at)
+        self.is_withdrawn = False  # while its receiver slept
+
+
+class Leftovers:
+    """All that there is of them in one theater."""
+
+    __slots__ = ("owed", "scans", "waiting")
+
+    def __init__(self) -> None:
+        self.owed: dict[tuple[bytes, int], Owed] = {}  # by the asker's id and the seq of its `message/sent`
+        self.waiting: dict[bytes, Cell] = {}  # sleepers to whom messages were sent since the opening
+        self.scans = False  # messages may wait in chains of senders; else all lie in snapshots
+
+    def are_there(self) -> bool:
+        """Say whether messages wait for sleepers, or may."""
+        return any(cell.queue for cell in self.waiting.values())
+
+    def of(self, sender: bytes, seq: int, loop: Loop) -> Owed:
+        """The ask that stands there, noted down by whoever comes first: who asked, or who is to answer."""
+        owed = self.owed.get((sender, seq))
+        if owed is None:
+            owed = self.owed[sender, seq] = Owed(loop)
+        return owed
+
+
+def why_not(target: Cell) -> str:
+    """Why an actor takes no message."""
+    if target.state == "gone":
+        return f"{target.name} is asleep in the record: resume it first"
+    return f"{target.name} {'has ended' if target.has_ended else 'is stopping'}"
+
+
+def waits_for(sleeper: Cell, envelope: Envelope) -> bool:
+    """Whether a message of an actor is to wait for one that sleeps; then that one is held until it wakes."""
+    if sleeper.state != "gone" or not envelope.outlives:
+        return False
+    sleeper.theater.leftovers.waiting[sleeper.id] = sleeper
+    return True
+
+
+def fit(woken: Cell) -> None:
+    """Hold the messages that waited for a sleeper to the handlers that it has.
+
+    Raises:
+        SetupError, TypeError: one does not fit.
+    """
+    fitting = []
+    for envelope in (*(woken.queue or ()), *(one for _, one in woken.room or ())):
+        plan = woken.plan.handlers.get(envelope.plan.name)
+        if plan is None or plan.name in woken.plan.streams:
+            why = "yields" if plan is not None else "is no handler of it"
+            raise SetupError(f"a message waits for {envelope.plan.name!r}, which {why}")
+        plain = envelope.plain_args(), envelope.plain_kwargs()
+        fitting.append((envelope, plan, plain, plan.restore(*plain, woken.theater.recall)))
+    for envelope, plan, plain, (args, kwargs) in fitting:
+        envelope.plan, envelope.plain, envelope.args, envelope.kwargs = plan, plain, args, kwargs
+
+
+def unknown(handler: str) -> HandlerPlan:
+    """A handler of a sleeper whose class is not known here: it takes whatever can be recorded as it is."""
+    anything = Shape.of(Any)
+    parameters = [
+        Parameter("args", inspect.Parameter.VAR_POSITIONAL, anything, is_required=False),
+        Parameter("kwargs", inspect.Parameter.VAR_KEYWORD, anything, is_required=False),
+    ]
+    return HandlerPlan(handler, _nothing, label=handler, parameters=parameters, answer=anything)
+
+
+def _nothing() -> None:
+    """Nobody calls it: whoever wakes knows its own handlers."""
+
+
+def _look_at(reply: Future[Any]) -> None:
+    """Nobody may be left to look at its error."""
+    if not reply.cancelled():
+        reply.exception()

@@ -1,0 +1,143 @@
+"""Redelivery: what lay in a mailbox when the theater ended lies there again, and an ask is still an ask."""
+
+from __future__ import annotations
+
+from copy import copy
+from typing import TYPE_CHECKING, Any
+
+from theater import sending
+from theater.errors import SetupError
+from theater.event import Event
+from theater.mailbox import Envelope
+from theater.recorder import ROOT
+from theater.sleepers import Letter, Past, Sleeper, fold
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+
+    from theater.cell import Cell
+    from theater.stage import Stage
+
+
+def events_of(stage: Stage, sleeper: Sleeper) -> Iterator[Event]:
+    """A chain as it was when its actor fell asleep, oldest first, with all that is large."""
+    for seq in range(sleeper.events):
+        event = Event.read(stage.journal.event(sleeper.id, seq))
+        event.body.update(stage.recorder.full(event.body))
+        yield event
+
+
+def sent_to(stage: Stage, awake: Collection[bytes]) -> dict[bytes, list[Letter]]:
+    """What actors sent to those who wake, and was never received, in the order of sending."""
+    if not stage.leftovers.scans:
+        return {}
+    pasts = [
+        fold(events_of(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
+        for actor, (events, head) in stage.journal.tips().items()
+    ]
+    received = set().union(*(past.received for past in pasts))
+    letters: dict[bytes, list[Letter]] = {}
+    for past in pasts:
+        for to, letter in past.sent.values():
+            if (
+                to in awake
+                and not letter["handler"].startswith("@")
+                and tuple(letter["from"][:2]) not in received
+            ):
+                letters.setdefault(to, []).append(letter)
+    return letters
+
+
+def mail(cell: Cell, past: Past, sent: list[Letter]) -> list[Envelope]:
+    """All that is to lie in its mailbox: what it had set aside, what lay there, what was sent meanwhile.
+
+    Raises:
+        SetupError, TypeError: a message no longer fits.
+    """
+    known = {tuple(letter["from"][:2]) for letter in sent}
+    kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in known]
+    letters = [one for one in (*_stashed(cell.theater, past), *kept, *sent) if not _is_left(cell, one)]
+    envelopes = [envelope_of(cell, letter) for letter in letters]
+    if not cell.theater.was_closed:
+        _take_the_first_durably(envelopes)
+    return envelopes
+
+
+def _stashed(stage: Stage, past: Past) -> list[Letter]:
+    """What the actor had set aside at a crash, without what actors that sent it have withdrawn since."""
+    letters = [*past.stashed.values()]
+    tips = stage.journal.tips()
+    sent = {
+        sender: fold(events_of(stage, Sleeper(sender, "", "", ROOT, {}, *tips[sender]))).sent
+        for sender in {letter["from"][0] for letter in letters if letter["from"] is not None}
+    }
+    return [one for one in letters if one["from"] is None or one["from"][1] in sent[one["from"][0]]]
+
+
+def _is_left(cell: Cell, letter: Letter) -> bool:
+    """Whoever sent it is no more, or reads and talks no more: it counts as withdrawn."""
+    if letter["handler"] in cell.plan.streams or letter.get("opens") is True:
+        return True
+    sender = letter["from"]
+    owed = None if sender is None else cell.theater.leftovers.owed.get((sender[0], sender[1]))
+    return owed is not None and owed.is_withdrawn
+
+
+def envelope_of(cell: Cell, letter: Letter) -> Envelope:
+    """A recorded message, as it is handled; the answer of an ask reaches an asker that runs again.
+
+    Raises:
+        SetupError, TypeError: it does not fit this actor.
+    """
+    plan = cell.plan.handlers.get(letter["handler"])
+    if plan is None:
+        raise SetupError(f"{cell.class_name} has no handler {letter['handler']!r}, for which a message waits")
+    plain = (letter["args"], letter.get("kwargs", {}))
+    args, kwargs = plan.restore(*plain, cell.theater.recall)
+    envelope = Envelope(plan, args, kwargs, plain)
+    sender = letter["from"]
+    if sender is not None:
+        envelope.sender = (sender[0], sender[1], sender[2])
+    if letter["ask"] and sender is not None:
+        owed = cell.theater.leftovers.of(sender[0], sender[1], cell.loop)
+        owed.target, owed.envelope = cell, envelope
+        envelope.reply = owed.reply
+    elif letter["ask"]:
+        envelope.reply = cell.loop.create_future()
+    return envelope
+
+
+def take_over(cell: Cell, waited: Iterable[Envelope]) -> None:
+    """Give places to messages that were sent while the actor slept; then to those that wait for room."""
+    for envelope in waited:
+        envelope.turn, turn = None, envelope.turn  # it is on record as sent
+        cell.put(envelope)
+        envelope.turn = turn
+    sending.let_in(cell)
+
+
+def _take_the_first_durably(envelopes: list[Envelope]) -> None:
+    """Of each sender the first in each lane may have ended the process: it is to be on record as begun."""
+    firsts: dict[tuple[bytes | None, bool], Envelope] = {}
+    for envelope in envelopes:
+        sender = None if envelope.sender is None else envelope.sender[0]
+        firsts.setdefault((sender, envelope.plan.priority), envelope)
+    for envelope in firsts.values():
+        _take_durably(envelope)
+
+
+def _take_durably(envelope: Envelope) -> None:
+    """Have it recorded as received, and that committed, before its handler begins."""
+    plan = envelope.plan
+    again = copy(plan)
+
+    async def call(actor: Any, /, *args: Any, **kwargs: Any) -> Any:
+        envelope.plan = plan
+        cell: Cell = actor._cell  # noqa: SLF001  # its own cell
+        cell.asked()
+        if cell.theater.journal.durable:
+            await cell.theater.committed()
+        return await plan.call(actor, *args, **kwargs)
+
+    again.call = call
+    envelope.plan = again
