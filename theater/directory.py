@@ -91,7 +91,7 @@ def _ended(stage: Stage, name: str) -> Line | Cell:
         if ended:
             return ended[-1]
         for actor in reversed(tuple(stage.journal.tips())):
-            if actor != ROOT and _recorded_name(stage, actor) == name:
+            if actor != ROOT and _born(stage, actor)["name"] == name:
                 return _recorded(stage, actor)
         raise
 
