@@ -39,13 +39,15 @@ def contents_of(folder: Path) -> dict[str, bytes]:
 class FailingDisk:
     """Counts the calls that change the disk and lets one of them fail; a write may take half of it first."""
 
-    def __init__(self, nth: int = 0, *, error: int = errno.EIO, for_ever: bool = False) -> None:
+    def __init__(
+        self, nth: int = 0, *, error: int = errno.EIO, for_ever: bool = False, beneath: Calls | None = None
+    ) -> None:
         self.count = 0
         self._next = ""
         self._nth = nth
         self._error = error
         self._for_ever = for_ever
-        real = Calls()
+        real = beneath or Calls()
         self.calls = Calls(**{each.name: self._wrap(each.name, real) for each in fields(Calls)})
 
     def fail_next(self, name: str, *, error: int = errno.EIO) -> None:

@@ -25,8 +25,10 @@ from theater import (
     History,
     MalformedError,
     SetupError,
+    SigningKey,
     Store,
     Theater,
+    VerifyKey,
     handler,
 )
 from theater.cli import main
@@ -431,6 +433,35 @@ def test_verify_holds_the_folder_to_a_checkpoint_that_was_kept(run: Run, tmp_pat
     assert wrong.exit_code == 1
     assert "kept checkpoint" in wrong.stdout
     assert run("verify", "--kept", __file__).exit_code == 2
+
+
+def test_a_key_hands_over_and_verify_knows_both(tmp_path: Path) -> None:
+    home, file = tmp_path / "t", tmp_path / "my.key"
+    anyio.run(play, home)
+    old = read(theater_command("key", "show", "--json", home=home))
+    new = theater_command("key", "rotate", "--to", str(file), home=home).stdout.splitlines()
+    newest = read(theater_command("key", "rotate", "--key", str(file), "--json", home=home))["key"]
+
+    keys = [old["key"], new[1], newest]
+    known = [word for key in keys for word in ("--key", key)]
+    assert theater_command("verify", *known, home=home).exit_code == 0
+    assert read(theater_command("verify", "--json", home=home))["keys"] == [old["key"], new[0], newest]
+    wrong = theater_command("verify", "--key", FOREIGN, home=home)
+    assert (wrong.exit_code, "known key" in wrong.stdout) == (1, True)
+    assert theater_command("verify", "--key", "nonsense", home=home).exit_code == 2
+
+
+def test_a_key_is_made_in_a_file_and_never_written_over(tmp_path: Path) -> None:
+    file = tmp_path / "my.key"
+    made = theater_command("key", "make", str(file), home=None)
+    content = file.read_bytes()
+
+    assert SigningKey(bytes.fromhex(content.decode())).public == VerifyKey.parse(made.stdout.strip())
+    again = theater_command("key", "make", str(file), home=None)
+    assert (again.exit_code, file.read_bytes()) == (2, content)
+    assert is_one_line(again.stderr)
+    other = read(theater_command("key", "make", str(tmp_path / "other"), "--json", home=None))
+    assert set(other) == {"key", "file"}
 
 
 def test_a_content_that_is_gone_from_the_disk_is_missing_and_leads_to_verify(tmp_path: Path) -> None:

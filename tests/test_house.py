@@ -27,7 +27,7 @@ SHELL_TEXT = """
     waits turn extras settling letters leftovers sending opening flow streaming talk channels ref notices
     timers watching clinging signals orders links stashing deferring forwarding owning context supervisor
     rounds restarting life cell spawning sleepers redelivery imported directory statistics closing reunion
-    resuming forking stage hindsight manifest system history testing cli
+    resuming forking rotation stage hindsight manifest system history testing cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from theater.checkpoint import Checkpoint, Note
@@ -114,11 +115,13 @@ class History:
         *,
         signatures: bool = False,
         kept: Checkpoint | None = None,
+        keys: Sequence[VerifyKey] = (),
     ) -> Report:
         """Verify all that was committed, or the events of one actor; the steps stand in `theater.verify`.
 
         Every root is computed anew. The newest signature of each key is verified, or all `signatures`. A
-        checkpoint that was `kept` elsewhere must be one of this journal's.
+        checkpoint that was `kept` elsewhere must be one of this journal's. Each of the `keys` that you know
+        must have signed it in its time; it may have handed over to others since.
 
         Raises:
             ActorNotFoundError: no such actor.
@@ -126,7 +129,7 @@ class History:
         try:
             only = None if actor is None else self._id_of(actor)
             self._refuse_damage()
-            return verify(Reader(self._path), actor=only, signatures=signatures, kept=kept)
+            return verify(Reader(self._path), actor=only, signatures=signatures, kept=kept, keys=keys)
         except CorruptJournalError as error:
             return unreadable(error)
 

@@ -13,8 +13,8 @@ from theater import directory, owning, signals, spawning, stashing
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
 from theater.journal import DiskJournal, MemoryJournal
+from theater.journal.handing import KeySource
 from theater.journal.protocol import Journal
-from theater.keys import SigningKey
 from theater.leftovers import Leftovers
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
 from theater.recorder import ROOT, Line, Recorder
@@ -49,7 +49,7 @@ class Stage:
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
         "__weakref__", "_last_beat", "active", "asleep", "beating", "cells", "chores", "clock",
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
-        "held", "is_closed", "is_cutting", "is_sealed", "journal", "leftovers", "lenders",
+        "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
         "returned", "root", "sent", "slice", "slow", "strays", "tops", "views", "waiting",
         "was_closed", "watch", "withdrawn",
@@ -62,7 +62,7 @@ class Stage:
         *,
         records_messages: bool,
         keep: int,
-        key: SigningKey | None,
+        key: KeySource | None,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
     ) -> None:
@@ -101,6 +101,7 @@ class Stage:
         self.letter_readers: list[DeadLetters] = []
         self.is_closed = False  # to the world outside
         self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
+        self.is_rotating = False  # a key hands over to the next
         self.is_sealed = False  # its last event is written
         self.ended: Future[None] | None = None  # of the closing
 

@@ -15,12 +15,14 @@ from theater.actor import Actor
 from theater.checkpoint import Note
 from theater.errors import SetupError
 from theater.hindsight import Hindsight
-from theater.keys import SigningKey
+from theater.journal.handing import KeySource
+from theater.keys import VerifyKey
 from theater.letters import DeadLetters
 from theater.manifest.crew import Crew, load, start
 from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
 from theater.resuming import Resumed
+from theater.rotation import rotate_key
 from theater.stage import Stage
 from theater.statistics import Statistics, count
 
@@ -35,7 +37,7 @@ class Theater(Hindsight):
         record_messages: every message is an event; without it only stores, effects and lives are.
         keep: in memory, how many events are kept; older ones are dropped.
         closing: seconds in all that queued messages are given when the body ends normally.
-        key: signs the checkpoints; None makes one, kept in the folder.
+        key: signs the checkpoints, or the path of a file for it; None makes one, kept in the folder.
         clock: nanoseconds since 1970 UTC, for the times of events.
         entropy: random bytes, for the ids of actors and stores.
     """
@@ -47,7 +49,7 @@ class Theater(Hindsight):
         record_messages: bool = True,
         keep: int = 100_000,
         closing: float = 5.0,
-        key: SigningKey | None = None,
+        key: KeySource | None = None,
         clock: Callable[[], int] = time.time_ns,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -77,7 +79,7 @@ class Theater(Hindsight):
         *,
         variables: Mapping[str, str] | None = None,
         folder: str | os.PathLike[str] | None = None,
-        key: SigningKey | None = None,
+        key: KeySource | None = None,
     ) -> Self:
         """A theater with the crew that a TOML file describes; imports their classes.
 
@@ -231,6 +233,18 @@ class Theater(Hindsight):
     def checkpoint(self) -> Note:
         """The newest signed checkpoint: in memory of everything, in a folder of all that is committed."""
         return self._begun().journal.checkpoint()
+
+    async def rotate_key(self, new: KeySource | None = None) -> VerifyKey:
+        """Sign by another key from here on; returns its public half once the old one has signed that it may.
+
+        Args:
+            new: the key, or the path of a file for it; None makes one, kept where the one before was.
+
+        Raises:
+            SetupError: the program gave the key, and gives no next one; or one is handing over already.
+            FolderError, JournalError: the new key cannot be read or kept; the old one goes on.
+        """
+        return await rotate_key(self._running(), new)
 
     def _running(self) -> Stage:
         stage = self._begun()

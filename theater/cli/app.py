@@ -21,6 +21,7 @@ VERBS = {
     "show": "Show one event whole.",
     "verify": "Verify that everything is as it was signed.",
     "prove": "Prove to a stranger that an event is in the record.",
+    "key": "Show the public key, make one, hand over to the next.",
     "store": "Look into the stores of actors, and keep files.",
 }
 """Every verb, and the line that `theater --help` gives it."""

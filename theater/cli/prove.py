@@ -7,12 +7,11 @@ from pathlib import Path
 import click
 
 from theater import Event, EventProof, VerifyKey
-from theater.checkpoint import parse_verifier_key
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import document
 from theater.cli.telling import tell
-from theater.cli.values import event_json, moment
+from theater.cli.values import event_json, moment, public_key
 
 
 @verb(
@@ -71,7 +70,7 @@ def _prove(look: Look, event: str, output: Path | None, *, as_json: bool) -> Non
 
 
 def _check(path: Path, key: str, *, as_json: bool) -> None:
-    known = parse_verifier_key(key)[1] if "+" in key else VerifyKey.parse(key)
+    known = public_key(key)
     proof = EventProof.parse(path.read_bytes())
     event = proof.verify(known)
     if as_json:

@@ -9,7 +9,8 @@ from math import isfinite
 from typing import Any
 from uuid import UUID
 
-from theater import ContentRef, Event
+from theater import ContentRef, Event, VerifyKey
+from theater.checkpoint import parse_verifier_key
 from theater.cli.visible import visible
 from theater.codec import ActorAddress, Outlined
 
@@ -19,6 +20,15 @@ Names = Mapping[bytes, str]
 _BILLION = 1_000_000_000
 _ROOM = 60  # characters for one value
 _ITEMS = 6  # of a list or map
+
+
+def public_key(text: str) -> VerifyKey:
+    """Read a public key: 64 hex digits, or `name+id+base64` as Go's `note` and witnesses take it.
+
+    Raises:
+        MalformedError: it is neither.
+    """
+    return parse_verifier_key(text)[1] if "+" in text else VerifyKey.parse(text)
 
 
 def as_json(value: Any) -> Any:

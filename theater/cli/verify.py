@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ from theater.cli.endings import WRONG, Ended
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import document, screen
-from theater.cli.values import size_of
+from theater.cli.values import public_key, size_of
 
 
 @verb(example="theater verify\ntheater verify counter --signatures\ntheater verify --kept it.tlog-proof")
@@ -25,17 +25,32 @@ from theater.cli.values import size_of
     metavar="FILE",
     help="Also that the journal once was as a checkpoint in this file says, or a proof.",
 )
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="KEY",
+    help="A public key you know it by, which must have signed in its time; may be given again.",
+)
 @as_json
 def command(
-    settings: Settings, actor: str | None, *, signatures: bool, kept: Path | None, as_json: bool
+    settings: Settings,
+    actor: str | None,
+    *,
+    signatures: bool,
+    kept: Path | None,
+    keys: Sequence[str],
+    as_json: bool,
 ) -> None:
     """Verify a folder, or the events of one ACTOR, from its bytes alone; exit code 1 if anything is wrong.
 
-    Compare the key that signed with the one that you know: whoever can write the folder can sign it anew, but
-    cannot make it agree with a checkpoint that you kept elsewhere.
+    Name the keys that you know by --key: whoever can write the folder can sign it anew with others. Nobody
+    can make it agree with a checkpoint that you kept elsewhere.
     """
     checkpoint = None if kept is None else checkpoint_in(kept)
-    report = Look(settings.home).history.verify(actor, signatures=signatures, kept=checkpoint)
+    report = Look(settings.home).history.verify(
+        actor, signatures=signatures, kept=checkpoint, keys=[public_key(key) for key in keys]
+    )
     if as_json:
         document(plain(report))
     else:

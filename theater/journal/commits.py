@@ -12,9 +12,11 @@ from typing import TypeVar
 from theater.checkpoint import Checkpoint
 from theater.errors import JournalFailedError
 from theater.journal.breath import Breath
+from theater.journal.handing import Handover
 from theater.journal.log import Log
 from theater.journal.opening import Opened
 from theater.journal.pending import Pending
+from theater.journal.signer import Signer
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 from theater.loop import Future, Loop
@@ -51,7 +53,7 @@ class Commits:
         self._log = log
         self._written_at = opened.frontier.size  # events when the frontier was last written
         self._origin = opened.index.origin
-        self._key = opened.key
+        self.signer = Signer(opened.key)
         self._on_failure = on_failure
         self._on_room = on_room
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
@@ -73,7 +75,7 @@ class Commits:
         """End the forming batch with a signed checkpoint, and begin the next."""
         batch = self.forming
         size = self.frontier.size
-        batch.seal(Checkpoint(self._origin, size, self.frontier.root()).sign(self._key), size)
+        batch.seal(self.signer.sign(Checkpoint(self._origin, size, self.frontier.root())), size)
         self._waiting += batch.weight
         self._flying.append(batch)
         if len(self._flying) == 1:
@@ -82,6 +84,11 @@ class Commits:
             self._breath.begin()
         self.forming = self._next(self._log.after(batch.end))
         self.weigh()
+
+    def hand_over(self, handover: Handover) -> None:
+        """Have the forming batch signed by two keys, and those after it by the new one."""
+        self.signer.hand_over(handover)
+        self.forming.finish = handover.finish
 
     def weigh(self) -> None:
         """Say whether too much waits for the disk."""

@@ -20,12 +20,13 @@ from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
 from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pack_check, pack_head
+from theater.journal.handing import Handover, KeySource
 from theater.journal.heading import time_of
 from theater.journal.index import LENGTH_BITS, Index
 from theater.journal.log import SEGMENT_BYTES, Log
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened, open_folder
-from theater.keys import SigningKey, VerifyKey
+from theater.keys import VerifyKey
 from theater.loop import Future, running_loop, until_done
 
 T = TypeVar("T")
@@ -45,7 +46,7 @@ class DiskJournal:
         self,
         folder: str | os.PathLike[str],
         *,
-        key: SigningKey | None = None,
+        key: KeySource | None = None,
         origin: str | None = None,
         calls: Calls | None = None,
         segment_bytes: int = SEGMENT_BYTES,
@@ -95,7 +96,7 @@ class DiskJournal:
 
     @property
     def key(self) -> VerifyKey:
-        return self._opened.key.public
+        return self._commits.signer.public
 
     @property
     def last_time(self) -> int:
@@ -156,6 +157,12 @@ class DiskJournal:
         if not commits.is_busy:
             commits.wake()
 
+    async def prepare_key(self, new: KeySource | None) -> Handover:
+        return await to_thread.run_sync(self._prepare_key, new)
+
+    def hand_over(self, handover: Handover) -> None:
+        self._commits.hand_over(handover)
+
     def holds(self, digest: bytes) -> bool:
         return digest in self._index.blobs or digest in self._index.files
 
@@ -209,6 +216,12 @@ class DiskJournal:
             self._commits.drop()
             self._log.close()
             self._opened.lock.release()
+
+    def _prepare_key(self, new: KeySource | None) -> Handover:
+        try:
+            return self._opened.keys.prepare(new, current=self.key, origin=self.origin)
+        except OSError as error:
+            raise failure("the next key could not be kept", error) from error
 
     def _go_on(self) -> Log:
         opened = self._opened

@@ -2,6 +2,7 @@
 
 format            what the folder is: origin, public key
 key               the seed of the signing key, 64 hex digits, mode 0600; absent if the caller has the key
+key.next          there while one key hands over to the next: the next one
 lock              held (flock) by the process that has the folder open; names it
 segments/00000001 the log; the next file goes on where one ends
 blobs/ab/ab01…    one content over 1 MiB, under its hash
@@ -21,7 +22,7 @@ from theater.journal.marks import Closed, Format
 
 SEGMENT_DIGITS = 8
 FOLDERS = ("segments", "blobs", "tmp", "cut")
-FILES = ("format", "key", "lock", "closed")
+FILES = ("format", "key", "key.next", "lock", "closed")
 _MARK_LIMIT = 4096  # bytes; the small texts are under 300
 
 

@@ -57,6 +57,8 @@ class Log:
             self._current.close()
             self._current, self._next = self._next, None
         self._current.write(batch.buffer, batch.start)
+        if batch.finish is not None:
+            batch.finish()
 
     def look_ahead(self) -> None:
         """Prepare room for the batches to come; while the disk is full, the log stays where it is."""

@@ -17,7 +17,9 @@ from typing import TypeVar
 
 from theater.checkpoint import Checkpoint, Note
 from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
+from theater.journal.handing import Handover, KeySource, key_of, refuse_same
 from theater.journal.heading import heading, time_of
+from theater.journal.signer import Signer
 from theater.keys import SigningKey, VerifyKey
 from theater.loop import Future
 from theater.merkle import Frontier
@@ -34,7 +36,7 @@ class MemoryJournal:
     failed: BaseException | None = None
 
     def __init__(
-        self, *, keep: int = 100_000, key: SigningKey | None = None, origin: str | None = None
+        self, *, keep: int = 100_000, key: KeySource | None = None, origin: str | None = None
     ) -> None:
         """Keep at least one event; `key` and `origin` are made anew unless given."""
         if keep < 1:
@@ -44,7 +46,7 @@ class MemoryJournal:
         self.size = 0
         self.on_failure: Callable[[BaseException], None] | None = None
         self.on_room: Callable[[], None] | None = None
-        self._key = key or SigningKey.generate()
+        self._signer = Signer(SigningKey.generate() if key is None else key_of(key))
         self._events: deque[bytes] = deque(maxlen=keep)
         self._leaves: deque[bytes] = deque()
         self._most_leaves = keep + _FOLD
@@ -55,7 +57,7 @@ class MemoryJournal:
 
     @property
     def key(self) -> VerifyKey:
-        return self._key.public
+        return self._signer.public
 
     @property
     def last_time(self) -> int:
@@ -81,6 +83,13 @@ class MemoryJournal:
 
     def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
         self._contents.put(digest, content, kept=kept)
+
+    async def prepare_key(self, new: KeySource | None) -> Handover:
+        key = SigningKey.generate() if new is None else key_of(new)
+        return Handover(refuse_same(key.public, self.key), key)
+
+    def hand_over(self, handover: Handover) -> None:
+        self._signer.hand_over(handover)
 
     def holds(self, digest: bytes) -> bool:
         return digest in self._contents.held
@@ -138,7 +147,7 @@ class MemoryJournal:
 
     def checkpoint(self) -> Note:
         self._fold(len(self._leaves))
-        return Checkpoint(self.origin, self._frontier.size, self._frontier.root()).sign(self._key)
+        return self._signer.sign(Checkpoint(self.origin, self._frontier.size, self._frontier.root()))
 
     async def open(self) -> None:
         """Nothing to open."""

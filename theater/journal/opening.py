@@ -15,23 +15,22 @@ from theater.errors import (
     CorruptJournalError,
     FolderError,
     MalformedError,
-    SetupError,
     SignatureError,
-    TheaterError,
 )
 from theater.event import event_hash
 from theater.journal.calls import Calls, failure
 from theater.journal.folder import Folder
 from theater.journal.frames import EVENT, FRONTIER, STUB, read_frontier
+from theater.journal.handing import KeyHolder, KeySource, current_key
 from theater.journal.heading import time_of
 from theater.journal.index import Index
 from theater.journal.lock import Lock
 from theater.journal.lookup import Lookup
-from theater.journal.making import fill, is_theater, make_path, read_key
+from theater.journal.making import fill, is_theater, make_path
 from theater.journal.marks import Closed, Format
 from theater.journal.tidying import put_in_order
 from theater.journal.walk import Batch, Place, Walk
-from theater.keys import SigningKey, VerifyKey
+from theater.keys import SigningKey
 from theater.merkle import HASH_BYTES, Frontier
 
 
@@ -41,7 +40,8 @@ class Opened:
 
     folder: Folder
     lock: Lock
-    key: SigningKey
+    keys: KeyHolder
+    key: SigningKey  # the one that signs from here on
     index: Index
     frontier: Frontier
     note: Note  # the newest checkpoint
@@ -51,7 +51,7 @@ class Opened:
     cut: Path | None  # where the bytes of a torn batch are kept
 
 
-def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin: str, calls: Calls) -> Opened:
+def open_folder(path: str | os.PathLike[str], *, key: KeySource | None, origin: str, calls: Calls) -> Opened:
     """Take a folder, after making it with this `origin` if it is missing or empty.
 
     Raises:
@@ -61,6 +61,7 @@ def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin:
         SetupError: the key given is not its key.
     """
     folder = Folder(path)
+    keys = KeyHolder(folder, calls, given=key)
     is_new = not is_theater(folder.path)
     if not is_new:
         folder.check_kinds()
@@ -73,8 +74,8 @@ def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin:
         raise FolderError(f"{folder.path} cannot be opened for writing: {error}") from error
     try:
         if is_new and not is_theater(folder.path):  # another process may have been faster
-            fill(folder, calls, origin=origin, key=key)
-        return _take(folder, lock, key, calls)
+            fill(folder, calls, origin=origin, keys=keys)
+        return _take(folder, lock, keys, calls)
     except BaseException as error:
         lock.release()
         if isinstance(error, OSError):
@@ -82,19 +83,17 @@ def open_folder(path: str | os.PathLike[str], *, key: SigningKey | None, origin:
         raise
 
 
-def _take(folder: Folder, lock: Lock, key: SigningKey | None, calls: Calls) -> Opened:
+def _take(folder: Folder, lock: Lock, keys: KeyHolder, calls: Calls) -> Opened:
     mark = folder.format()
-    own = key or read_key(folder)
-    if own.public != mark.key:
-        raise _wrong_key(mark, own.public, is_given=key is not None)
     index, walk, frontier = _read(folder, mark.origin)
     checkpoint = Checkpoint(mark.origin, frontier.size, frontier.root())
     _refuse_damage(folder, walk, checkpoint)
-    note = _newest(index, checkpoint, own)
+    key, note = _newest(folder, mark, index, checkpoint, keys)
     tips, last_time = _tips(folder, index)
     lock.sign()
     cut = put_in_order(folder, walk, index, calls)
-    return Opened(folder, lock, own, index, frontier, note, tips, last_time, walk.place, cut)
+    keys.settle(mark, key)
+    return Opened(folder, lock, keys, key, index, frontier, note, tips, last_time, walk.place, cut)
 
 
 def _read(folder: Folder, origin: str) -> tuple[Index, Walk, Frontier]:
@@ -139,18 +138,22 @@ def _refuse_damage(folder: Folder, walk: Walk, checkpoint: Checkpoint) -> None:
         raise CorruptJournalError(where, expected=f"what was closed, {closed}", found=found)
 
 
-def _newest(index: Index, expected: Checkpoint, key: SigningKey) -> Note:
-    """The newest checkpoint, verified: it is the only one whose root the others lead to."""
+def _newest(
+    folder: Folder, mark: Format, index: Index, expected: Checkpoint, keys: KeyHolder
+) -> tuple[SigningKey, Note]:
+    """The key that signs, and the newest checkpoint, verified: the only one whose root the others lead to."""
     if not index.note:
-        return expected.sign(key)
+        key = keys.find(mark.key, origin=mark.origin)
+        return key, expected.sign(key)
     try:
         note = Note.parse(index.note)
-        found = note.checkpoint(key.public)
+        current = current_key(mark, note, index, Lookup(folder, index))
+        found = note.checkpoint(mark.key, current)
     except (MalformedError, SignatureError) as error:
         raise CorruptJournalError(f"the newest checkpoint: {error}") from error
     if found != expected:
         raise CorruptJournalError("the newest checkpoint", expected=expected, found=found)
-    return note
+    return keys.find(current, origin=mark.origin), note
 
 
 def _tips(folder: Folder, index: Index) -> tuple[dict[bytes, tuple[int, bytes]], int]:
@@ -165,12 +168,6 @@ def _tips(folder: Folder, index: Index) -> tuple[dict[bytes, tuple[int, bytes]],
         head = event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
         tips[actor] = len(positions), head
     return tips, last_time
-
-
-def _wrong_key(mark: Format, found: VerifyKey, *, is_given: bool) -> TheaterError:
-    if is_given:
-        return SetupError(f"the key given is {found}; {mark.origin} is signed by {mark.key}")
-    return CorruptJournalError("the key in the folder", expected=mark.key, found=found)
 
 
 def _require_writable(folder: Folder) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zlib import crc32
 
@@ -25,6 +26,7 @@ class Pending:
         "buffer",
         "file_bytes",
         "files",
+        "finish",
         "note",
         "segment",
         "size",
@@ -40,6 +42,7 @@ class Pending:
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Draft, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
+        self.finish: Callable[[], None] | None = None  # what is due once it is on the disk
         self.size = 0  # events up to its end, known once it is sealed
         self.note: Note | None = None  # likewise
         if frontier is not None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from theater.checkpoint import Note
+from theater.journal.handing import Handover, KeySource
 from theater.keys import VerifyKey
 from theater.loop import Future
 
@@ -101,6 +102,22 @@ class Journal(Protocol):
         Raises:
             DiskFullError: it does not fit; nothing was added, and events still can be.
             JournalFailedError: the journal has failed.
+        """
+        ...
+
+    async def prepare_key(self, new: KeySource | None) -> Handover:
+        """Make ready to sign by another key; None makes one, kept where the one before is.
+
+        Raises:
+            SetupError: the caller has the key and gives no other, or gives the one that it is.
+            FolderError, JournalError: the new key cannot be read or kept; the old one goes on.
+        """
+        ...
+
+    def hand_over(self, handover: Handover) -> None:
+        """Sign the next commit by both keys, and those after it by the new one.
+
+        Whoever calls it appends the event `theater/key` at once.
         """
         ...
 

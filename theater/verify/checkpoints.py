@@ -7,6 +7,7 @@ on the newest checkpoint of each key, which covers all that is under it, or on e
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Sequence
 
 from theater.checkpoint import Checkpoint, Note, key_id
 from theater.errors import CorruptJournalError, ProofError, SignatureError
@@ -23,13 +24,25 @@ _SURE_DIGITS = 5  # base64 of the 4 bytes of a key id: of the sixth digit only t
 class Checkpoints:
     """The tree so far, the keys in the order of their ranges, and the newest note."""
 
-    def __init__(self, origin: str, key: VerifyKey, *, every: bool, kept: Checkpoint | None) -> None:
-        """Verify under this name and key; `every` signature or the newest; against one `kept` elsewhere."""
+    def __init__(
+        self,
+        origin: str,
+        key: VerifyKey,
+        *,
+        every: bool,
+        kept: Checkpoint | None,
+        known: Sequence[VerifyKey] = (),
+    ) -> None:
+        """Verify under this name and key; `every` signature or the newest; against one `kept` elsewhere.
+
+        Each key `known` from elsewhere must be one of the journal's.
+        """
         self._origin = origin
         self._every = every
         self._kept = kept if kept is not None and kept.size else None  # of nothing, it binds nothing
         self._tree = Frontier()
         self._folder_key = key
+        self._known = known
         self._handing_over: list[VerifyKey] = []
         self._newest: bytes = b""  # of the current key, its signature not verified yet
         self._line = b""
@@ -116,12 +129,16 @@ class Checkpoints:
         """Verify what only the end can show.
 
         Raises:
-            SignatureError: the folder's key never signed.
+            SignatureError: the folder's key never signed, or one known from elsewhere did not.
             ProofError: the checkpoint kept elsewhere is not one of this journal.
         """
         self.end()
         if self.keys and self._folder_key not in self.keys:
             raise SignatureError("format: key", expected=self.keys[-1], found=self._folder_key)
+        for key in self._known:
+            if key not in (self.keys or [self._folder_key]):
+                found = ", ".join(map(str, self.keys)) or "nobody"
+                raise SignatureError("known key", expected=f"signatures by {key}", found=f"by {found}")
         if self._kept is not None:
             found = "no checkpoint of that size" if self.size > self._kept.size else f"{self.size} events"
             raise ProofError("kept checkpoint", expected=f"{self._kept.size} events", found=found)

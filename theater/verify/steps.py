@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from theater.checkpoint import Checkpoint
@@ -11,6 +12,7 @@ from theater.journal.frames import BLOB, COMMIT, EVENT, FILE, FRONTIER, HEADER_B
 from theater.journal.marks import Closed
 from theater.journal.reader import Reader
 from theater.journal.walk import Batch
+from theater.keys import VerifyKey
 from theater.verify.chains import ROOT, Chains
 from theater.verify.checkpoints import Checkpoints
 from theater.verify.contents import IN_OUTLINED, PUTS, Contents
@@ -38,14 +40,15 @@ def verify(
     actor: bytes | None = None,
     signatures: bool = False,
     kept: Checkpoint | None = None,
+    keys: Sequence[VerifyKey] = (),
 ) -> Report:
     """Verify all that was committed, and name the first thing that is wrong.
 
     Of one `actor` (16 bytes) only its events and the root's are read, under the roots of all. The newest
     signature of each key is verified, or all `signatures`; and, if somebody `kept` a checkpoint elsewhere,
-    that the journal once was as it says.
+    that the journal once was as it says. Each of the `keys` that somebody knows must have signed in its time.
     """
-    run = Verification(reader, actor=actor, signatures=signatures, kept=kept)
+    run = Verification(reader, actor=actor, signatures=signatures, kept=kept, keys=keys)
     try:
         run.verify()
     except (ForgedError, MalformedError) as error:
@@ -83,7 +86,13 @@ class Verification:
     """One pass over a journal."""
 
     def __init__(
-        self, reader: Reader, *, actor: bytes | None, signatures: bool, kept: Checkpoint | None
+        self,
+        reader: Reader,
+        *,
+        actor: bytes | None,
+        signatures: bool,
+        kept: Checkpoint | None,
+        keys: Sequence[VerifyKey],
     ) -> None:
         self.step = FRAMES  # the one at hand
         self.place = ""  # where in the journal, as a person would look it up
@@ -91,7 +100,7 @@ class Verification:
         self._walk = reader.walk()
         self._chains = Chains(only=actor)
         self._contents = Contents(reader.folder)
-        self._checkpoints = Checkpoints(reader.origin, reader.key, every=signatures, kept=kept)
+        self._checkpoints = Checkpoints(reader.origin, reader.key, every=signatures, kept=kept, known=keys)
         self._removals: list[Removal] = []
         self._closed = False
 
@@ -122,7 +131,8 @@ class Verification:
             self.step = FRAMES  # of the next batch
         self.step = TAIL
         self._verify_tail()
-        # 8. The newest checkpoint is signed by the folder's key, and goes on from the one kept elsewhere.
+        # 8. The newest checkpoint is signed by the folder's key, and goes on from the one kept elsewhere;
+        # each key that is known elsewhere signed.
         self.step = SIGNATURES
         self._checkpoints.finish()
         # 9. Each removed event is explained by an event that says who was removed, and why.
