@@ -18,6 +18,7 @@ from theater.loop import Future, Task, running_loop, start
 from theater.recorder import Line, Recorder
 from theater.store import Store, Stores
 from theater.store.decision import Place
+from theater.store.fold import Fold, fold_of
 from theater.store.supervisor import StoreSupervisor
 
 
@@ -91,6 +92,10 @@ class Playhouse:
         owners = (each.supervisor for each in self.players if store_id in each.supervisor.fold.stores)
         return next(owners, None)
 
+    def fold_at(self, actor: bytes, seq: int) -> Fold:
+        """What the stores of an actor held after this event of its chain."""
+        return fold_of(Event.read(self.journal.event(actor, number)) for number in range(seq + 1))
+
 
 class Player(Addressed):
     """An actor as its store supervisor sees it."""
@@ -119,6 +124,10 @@ class Player(Addressed):
     @property
     def journal(self) -> Journal:
         return self.house.journal
+
+    @property
+    def prompter(self) -> None:
+        return None  # nobody here runs again
 
     @property
     def world(self) -> Playhouse:

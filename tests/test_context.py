@@ -74,9 +74,25 @@ async def test_who_the_actor_is_leaves_no_event_of_its_own(theater: Theater) -> 
     asker = await theater.spawn(Asker())
 
     await asker.ask(Asker.who)
+
+    assert kinds(theater, asker) == ["message/handled"]
+
+
+async def test_who_the_children_are_is_on_record_with_the_answer(theater: Theater) -> None:
+    asker = await theater.spawn(Asker())
+    hired = await asker.ask(Asker.hire, ["a", "b"])
+
     await asker.ask(Asker.children)
 
-    assert kinds(theater, asker) == ["message/handled"] * 2
+    assert kinds(theater, asker)[-3:] == ["message/received", "message/sent", "message/handled"]
+    looked = theater.chain(asker)[-2]
+    assert looked.body == {
+        "args": [],
+        "ask": False,
+        "found": [ref.address for ref in hired],
+        "handler": "@below",
+        "to": asker.id,
+    }
 
 
 async def test_now_is_the_recorded_time_of_the_message_at_hand(theater: Theater) -> None:

@@ -15,19 +15,91 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
     errors content plain codec untyped form record compound union annotation shape nearest given
-    merkle keys event checkpoint chain proof restart names grants allowance
+    merkle keys event script checkpoint chain proof restart names grants allowance
     store.requests store.fold store.permission store.decision journal.frames
 """
 PURE_ORDER = PURE_TEXT.split()
 """Values in, values out; each module imports only what stands before it."""
 
 SHELL_TEXT = """
-    loop journal entries moments cut recorded recorder livechain verify store limits failure marking handler
-    cancelling yielding effects field state signature lanes onward mailbox options supervision plan actor
-    waits turn extras settling letters leftovers sending opening flow streaming talk channels ref notices
-    timers watching clinging signals orders links stashing deferring forwarding owning context supervisor
-    rounds restarting life cell spawning sleepers redelivery imported directory statistics closing reunion
-    resuming forking rotation stage hindsight manifest system history testing cli
+    loop
+    journal
+    entries
+    moments
+    cut
+    recorded
+    recorder
+    livechain
+    verify
+    failure
+    store
+    limits
+    marking
+    handler
+    cancelling
+    yielding
+    field
+    state
+    signature
+    lanes
+    onward
+    mailbox
+    options
+    supervision
+    plan
+    actor
+    waits
+    turn
+    prompter
+    prompted
+    extras
+    settling
+    letters
+    leftovers
+    sending
+    effects
+    opening
+    flow
+    streaming
+    talk
+    channels
+    ref
+    notices
+    timers
+    watching
+    clinging
+    signals
+    orders
+    links
+    stashing
+    deferring
+    forwarding
+    owning
+    supervisor
+    context
+    rounds
+    restarting
+    ending
+    life
+    cell
+    spawning
+    sleepers
+    redelivery
+    imported
+    directory
+    statistics
+    closing
+    reunion
+    resuming
+    forking
+    rotation
+    stage
+    hindsight
+    manifest
+    system
+    history
+    testing
+    cli
 """
 SHELL_ORDER = SHELL_TEXT.split()
 """What waits and acts, in reading order; a folder is one entry, and has an order of its own inside."""

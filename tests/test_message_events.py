@@ -135,7 +135,7 @@ class Teller(Actor):
 
     @handler
     async def whoami(self) -> str:
-        return self.context.name + self.context.ref.name + str(len(self.context.children))
+        return self.context.name + self.context.ref.name + str(self.context.id)
 
 
 async def pair(theater: Theater, **options: Any) -> tuple[ActorRef[Account], ActorRef[Teller]]:

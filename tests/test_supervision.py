@@ -161,10 +161,12 @@ async def test_each_life_of_a_supervisor_has_its_children_anew(theater: Theater)
 async def test_starting_the_children_is_on_record_as_one_message(theater: Theater) -> None:
     pair = await theater.spawn(Pair(), name="pair")
 
-    assert kinds(theater, pair)[:4] == [
+    assert kinds(theater, pair)[:6] == [
         "message/received",
         "actor/spawned",
+        "message/answered",
         "actor/spawned",
+        "message/answered",
         "message/handled",
     ]
     assert told(theater, pair, "message/received")[0].body["handler"] == "@children"

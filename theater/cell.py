@@ -10,7 +10,7 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from theater import life, sending, settling
+from theater import ending, life, sending, settling
 from theater.context import Context
 from theater.errors import SetupError
 from theater.extras import Extras
@@ -184,10 +184,10 @@ class Cell(Mailbox):
         return self.record(kind, body) if self.theater.records_messages else -1
 
     async def stop_for(self, asker: Cell | None) -> None:
-        await life.stop_and_wait(self, asker)
+        await ending.stop_and_wait(self, asker)
 
     async def kill_for(self, asker: Cell | None) -> None:
-        await life.kill_and_wait(self, asker)
+        await ending.kill_and_wait(self, asker)
 
     # -- the task ----------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from theater import opening, sending, settling
 from theater.errors import ChannelClosedError, RefusedError, SetupError
 from theater.talk import End, Opening, Talk
+from theater.turn import message
 from theater.waits import Waiting
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def _opened(talk: Talk) -> Channel:
             settling.record_answer(turn, envelope)
         talk.reply.result()
         text = f"{talk.target.name} ended {envelope.plan.name} without accepting the channel"
-        raise RefusedError(text, message=sending.message(talk.target, envelope))
+        raise RefusedError(text, message=message(talk.target, envelope))
     talk.opener.take_up(turn, None if sender is None else sender[1])
     if turn is not None and sender is not None:
         body = {"accepted": True, "message": sender[1]}

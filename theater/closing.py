@@ -13,8 +13,8 @@ from theater.errors import NotRunningError, SetupError
 from theater.loop import Cancelled, Task, start, until_done
 from theater.owning import store_tasks
 from theater.restart import Reason
-from theater.sending import message
 from theater.sleepers import snapshot_body
+from theater.turn import message
 
 if TYPE_CHECKING:
     from theater.cell import Cell

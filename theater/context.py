@@ -19,6 +19,7 @@ from theater import (
     orders,
     sending,
     stashing,
+    supervisor,
 )
 from theater.channels import Channel
 from theater.deferring import Reply
@@ -68,8 +69,8 @@ class Context:
 
     @property
     def children(self) -> tuple[ActorRef[Any], ...]:
-        """The actors that this one supervises, in the order in which they were started."""
-        return tuple(child.ref for child in self._cell.children or ())
+        """The actors that this one supervises, in the order in which they were started; recorded."""
+        return supervisor.children_for(self._cell)
 
     @property
     def grants(self) -> Grants:
@@ -135,17 +136,19 @@ class Context:
         cell = self._cell
         name = sending.plan_for(cell, handler).name
         notices.notice(cell, name, (ref, Reason.NORMAL), {})  # at the end itself nobody could be told
-        cell.asked()
+        is_led = cell.asked().prompter is not None
         limits.check_reach(cell, "watch", "@watch", ref._cell)
         cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
-        Watch(cell, name).begin(ref._cell)
+        if not is_led:
+            Watch(cell, name).begin(ref._cell)
 
     def unwatch(self, ref: ActorRef[Any]) -> None:
         """Take back all watches on that actor; news that lies in the mailbox already is still handled."""
         cell = self._cell
-        cell.asked()
+        is_led = cell.asked().prompter is not None
         cell.note("message/sent", {"to": ref.id, "ask": False, "args": [], "handler": "@unwatch"})
-        unwatch(cell, ref._cell)
+        if not is_led:
+            unwatch(cell, ref._cell)
 
     def link(self, ref: ActorRef[Any]) -> None:
         """End with that actor, and let it end with this one; a restart is no end.

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar, Never
 
-from theater import sending, settling
+from theater import settling
 from theater.errors import ActorFailedError, SetupError
 from theater.failure import text_of
 from theater.loop import CURRENT, Future
 from theater.onward import Onward
+from theater.turn import message
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -44,7 +45,7 @@ class Reply:
     def message(self) -> Message:
         """What was asked, with arguments of its own."""
         slot = self._slot
-        return sending.message(slot.cell, slot.envelope.fresh(slot.cell.theater.recall))
+        return message(slot.cell, slot.envelope.fresh(slot.cell.theater.recall))
 
     def answer(self, value: object) -> bool:
         """Answer; returns whether anybody still waited.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import limits
+from theater import limits, prompted
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.errors import ActorNotFoundError, SetupError
@@ -47,9 +47,11 @@ def find_for(stage: Stage, asker: Cell, name: str) -> ActorRef[Any]:
     """
     if type(name) is not str:
         raise TypeError(f"a name is text, not {type(name).__name__}")
-    asker.asked()
+    turn = asker.asked()
+    body: dict[str, Any] = {"ask": False, "args": [limits.recordable(name)], "handler": "@find"}
+    if turn.prompter is not None:
+        return prompted.find(turn.prompter, asker, body)
     limits.check_find(asker, name)
-    body = {"ask": False, "args": [limits.recordable(name)], "handler": "@find"}
     try:
         found = find(stage, name)
     except ActorNotFoundError as error:

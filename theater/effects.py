@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
 import anyio.to_thread
 
-from theater import limits
-from theater.errors import EffectFailedError, SetupError
+from theater import limits, prompted
+from theater.errors import EffectFailedError, EffectInDoubtError, SetupError
 from theater.failure import text_of
 from theater.handler import HandlerPlan, Parameter
 from theater.marking import HandlerOptions
@@ -77,10 +77,27 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     body: dict[str, Any] = {"args": plain_args, "effect": name}
     if plain_kwargs:
         body["kwargs"] = plain_kwargs
-    seq = cell.record("effect/begun", body)
-    if cell.theater.journal.durable:
-        await cell.theater.committed()
+    prompter = prompted.prompter_of(cell)
+    if prompter is not None:
+        answer, begun = await prompted.effect(prompter, cell, plan, body)
+        if begun is None:
+            return answer
+        seq = begun
+        if not options.idempotent:
+            raise _in_doubt(cell, name, seq)
+    else:
+        seq = cell.record("effect/begun", body)
+        if cell.theater.journal.durable:
+            await cell.theater.committed()
     return await _outcome(cell, plan, seq, partial(function, *args, **kwargs))
+
+
+def _in_doubt(cell: Cell, name: str, seq: int) -> EffectInDoubtError:
+    """The process died while it ran: whoever asked for it must find out what happened."""
+    error = EffectInDoubtError(f"the process died while {name} ran: nobody knows whether it happened")
+    told = {"class": "EffectInDoubtError", "text": str(error)}
+    cell.record("effect/ended", {"effect": seq, "error": told})
+    return error
 
 
 @lru_cache(maxsize=256)

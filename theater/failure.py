@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
+from theater import errors
 from theater.errors import SetupError
 from theater.untyped import MisfitError, World, build_plain, pack_plain
 
@@ -103,3 +104,15 @@ def _packable(attributes: Mapping[str, Any], world: World) -> Iterator[tuple[str
             yield name, pack_plain(value, world)
         except MisfitError:
             continue  # what does not pack stays behind
+
+
+def recorded_error(told: Mapping[str, Any]) -> errors.TheaterError:
+    """An error of the runtime itself, from its name and text in the record."""
+    kind = getattr(errors, told["class"], errors.TheaterError)
+    error = restore_error(told, _no_refs, declared=(kind,))
+    assert isinstance(error, errors.TheaterError)
+    return error
+
+
+def _no_refs(address: object) -> NoReturn:
+    raise TypeError(f"{address} in an error of the runtime")

@@ -12,6 +12,7 @@ from theater import opening, sending
 from theater.errors import AskCycleError, SetupError
 from theater.mailbox import Envelope
 from theater.onward import Onward
+from theater.turn import message
 from theater.waits import circle, hand_on
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ async def forward(cell: Cell, target: Cell, handler: Any, args: tuple[Any, ...],
         path = circle(first.turn.cell, target)
         if path is not None:
             second.turn = turn
-            error = AskCycleError(path, message=sending.message(target, second))
+            error = AskCycleError(path, message=message(target, second))
             sending.refuse(turn, target, second, error)
     await sending.tell_from(cell, target, second)
 

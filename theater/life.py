@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import cancelling, clinging, deferring, letters, limits, settling, signals, stashing, supervisor
-from theater.errors import ActorFailedError, AskCycleError, JournalFailedError, NotRunningError
+from theater import (
+    cancelling,
+    clinging,
+    deferring,
+    letters,
+    settling,
+    signals,
+    stashing,
+    supervisor,
+)
+from theater.errors import ActorFailedError, JournalFailedError, NotRunningError
 from theater.failure import text_of
-from theater.loop import Cancelled, Future, is_at_work, until_done
+from theater.loop import Cancelled, Future, is_at_work
 from theater.restart import Reason
 from theater.restarting import PROGRAM_ENDS, go_on, obey, report, uncancel
-from theater.sending import message
-from theater.waits import Waiting, circle
+from theater.turn import message
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -192,53 +200,6 @@ async def fail(cell: Cell, envelope: Envelope, error: BaseException) -> None:
 
 
 # -- ending ----------------------------------------------------------------------------------------------
-
-
-async def stop_and_wait(cell: Cell, asker: Cell | None) -> None:
-    await _end_and_wait(cell, asker, "@stop", lambda: signals.request_stop(cell, Reason.NORMAL))
-
-
-async def kill_and_wait(cell: Cell, asker: Cell | None) -> None:
-    await _end_and_wait(cell, asker, "@kill", lambda: signals.kill(cell))
-
-
-async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) -> None:
-    cell.theater.check_open()
-    if asker is None:
-        _note_asker(cell, None)
-        act()
-        await _until_ended(cell)
-        if cell.theater.journal.durable:
-            await cell.theater.committed()
-        return
-    asker.asked()
-    limits.check_reach(asker, "stop", request, cell)
-    body = {"to": cell.id, "ask": True, "args": [], "handler": request}
-    path = circle(asker, cell, end=True)
-    if path is not None:
-        error = AskCycleError(path)
-        asker.note("message/refused", body | {"error": {"class": "AskCycleError", "text": str(error)}})
-        raise error
-    seq = asker.note("message/sent", body)
-    _note_asker(cell, asker)
-    act()
-    with Waiting(asker, cell, signals.when_ended(cell)):
-        await _until_ended(cell)
-    asker.note("message/answered", {"answer": None, "from": None, "message": seq})
-
-
-def _note_asker(cell: Cell, asker: Cell | None) -> None:
-    """Keep who ends an actor, for a supervisor that wants to know."""
-    above = cell.supervisor
-    if above is not None and "on_child_stopped_by" in above.plan.hooks and not cell.stopping:
-        kept = cell.more()
-        kept.asked_by = kept.asked_by or (None if asker is None else asker.ref,)
-
-
-async def _until_ended(cell: Cell) -> None:
-    await until_done(signals.when_ended(cell))
-    if not cell.has_ended:
-        cell.theater.check_open()  # the theater ended first
 
 
 async def end(cell: Cell, reason: Reason, *, stops: bool = True) -> None:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 def link(cell: Cell, other: Cell) -> None:
     """Bind two actors, at the wish of `cell`, whose handler is at work; twice is as good as once."""
     _check(cell, other)
+    if cell.asked().prompter is not None:
+        _note(cell, other, "@link")
+        return
     if other.state == "gone":
         raise NotRunningError(f"{other.name} is asleep in the record: resume it, then link to it")
-    cell.asked()
     limits.check_reach(cell, "stop", "@link", other)
     _note(cell, other, "@link")
     if other.has_ended:
@@ -35,8 +37,10 @@ def link(cell: Cell, other: Cell) -> None:
 def unlink(cell: Cell, other: Cell) -> None:
     """Undo a link, whoever asked for it."""
     _check(cell, other)
-    cell.asked()
+    is_led = cell.asked().prompter is not None
     _note(cell, other, "@unlink")
+    if is_led:
+        return
     if untie(cell, other.id) and untie(other, cell.id):
         _note(other, cell, "@unlinked")
 

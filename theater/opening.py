@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from theater import sending
 from theater.errors import AskCycleError
 from theater.loop import Loop, running_loop
+from theater.turn import message
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ async def place(target: Cell, envelope: Envelope) -> None:
     turn = sending.sent_by(asker, target, envelope)
     path = circle(asker, target)
     if path is not None:
-        error = AskCycleError(path, message=sending.message(target, envelope))
+        error = AskCycleError(path, message=message(target, envelope))
         sending.refuse(turn, target, envelope, error)
     assert envelope.reply is not None
     with Waiting(asker, target, envelope.reply):

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from theater.event import Event
     from theater.grants import Grants
     from theater.journal.protocol import Journal
+    from theater.prompter import Prompter
     from theater.stage import Stage
 
 
@@ -39,6 +40,11 @@ class StoreOwner:
     @property
     def grants(self) -> Grants | None:
         return self._cell.options.grants
+
+    @property
+    def prompter(self) -> Prompter | None:
+        turn = self._cell.turn
+        return None if turn is None else turn.prompter
 
     @property
     def journal(self) -> Journal:

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from theater import cancelling, leftovers, letters, limits, settling
+from theater import cancelling, leftovers, letters, limits, prompted, settling
 from theater.errors import AskCycleError, MailboxFullError, NotAllowedError, NotRunningError, TheaterError
 from theater.loop import CURRENT, Cancelled, Future
-from theater.mailbox import Envelope, Message, Overflow
-from theater.turn import ready
+from theater.mailbox import Envelope, Overflow
+from theater.turn import message, ready, sent_body
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.handler import HandlerPlan
+    from theater.prompter import Prompter
     from theater.turn import Turn
 
 
@@ -74,8 +75,10 @@ async def tell(target: Cell, envelope: Envelope) -> None:
 async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
     """The same for the handler of an actor."""
     turn = sent_by(asker, target, envelope)
+    if turn.prompter is not None:
+        return await prompted.tell(turn.prompter, turn, target, envelope)
     if _settles(turn, target, envelope):
-        return
+        return None
     path = circle(asker, target)
     if path is not None:
         text = f"the mailbox of {target.name} is full, and waiting for room would close a circle: "
@@ -88,6 +91,7 @@ async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
     future = target.loop.create_future()
     with Waiting(asker, target, future):
         await _room(target, envelope, future)
+    return None
 
 
 def tell_nowait(target: Cell, envelope: Envelope) -> None:
@@ -98,7 +102,9 @@ def tell_nowait(target: Cell, envelope: Envelope) -> None:
     """
     asker = sender(target)
     turn = None if asker is None else sent_by(asker, target, envelope)
-    if not _settles(turn, target, envelope):
+    if turn is not None and turn.prompter is not None:
+        prompted.tell_nowait(turn.prompter, turn, target, envelope)
+    elif not _settles(turn, target, envelope):
         refuse(turn, target, envelope, _full(target, envelope))
 
 
@@ -144,6 +150,8 @@ async def ask(target: Cell, envelope: Envelope) -> Any:
 
 async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
     turn = sent_by(asker, target, envelope)
+    if turn.prompter is not None:
+        return await _ask_again(turn.prompter, turn, target, envelope)
     path = circle(asker, target)
     if path is not None:
         refuse(turn, target, envelope, AskCycleError(path, message=message(target, envelope)))
@@ -151,13 +159,24 @@ async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
     assert reply is not None
     with Waiting(asker, target, reply):
         await place(target, envelope)
-        return await _answer(turn, target, envelope, reply)
+        return await answer(turn, target, envelope, reply)
 
 
-async def _answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[Any]) -> Any:
+async def _ask_again(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> Any:
+    """The answer from the record; or from whoever is yet to answer what was sent before the process died."""
+    answered, sent = await prompted.ask(prompter, turn, target, envelope)
+    if sent is None:
+        return answered
+    assert sent.reply is not None
+    with Waiting(turn.cell, target, sent.reply):
+        return await answer(turn, target, sent, sent.reply)
+
+
+async def answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[Any]) -> Any:
+    """Wait for the answer of a message that has its place."""
     turn.asks.add(reply)
     try:
-        answer = await reply
+        told = await reply
     except Cancelled:
         if not target.theater.is_cutting:  # then whoever asked has not given up: it will run again
             take_back(turn, target, envelope)
@@ -171,13 +190,13 @@ async def _answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[An
     finally:
         turn.asks.discard(reply)
     settling.record_answer(turn, envelope)
-    return answer
+    return told
 
 
 def take_back(turn: Turn | None, target: Cell, envelope: Envelope) -> None:
     withdraw(target, envelope)
     if turn is not None and turn.cell.theater.records_messages and envelope.sender is not None:
-        turn.cell.record("message/withdrawn", {"message": envelope.sender[1]})
+        turn.withdraw(envelope.sender[1])
 
 
 async def place(target: Cell, envelope: Envelope) -> None:
@@ -218,6 +237,8 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
 def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
     turn = asker.asked()
     envelope.turn = turn
+    if turn.prompter is not None:
+        return turn
     if not target.is_open and not leftovers.waits_for(target, envelope):
         text = leftovers.why_not(target)
         refuse(turn, target, envelope, NotRunningError(text, message=message(target, envelope)))
@@ -258,13 +279,6 @@ def let_in(target: Cell) -> None:
             future.set_result(None)
 
 
-def message(target: Cell, envelope: Envelope) -> Message:
-    """The message as it is handed back to its sender."""
-    return Message(
-        to=target.ref, handler=envelope.plan.name, args=envelope.args, kwargs=dict(envelope.kwargs)
-    )
-
-
 def refuse(turn: Turn | None, target: Cell, envelope: Envelope, error: TheaterError) -> NoReturn:
     target.theater.returned += 1
     record_refusal(turn, target, envelope, type(error).__name__, str(error))
@@ -285,15 +299,3 @@ def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
         envelope.sender = turn.triple()
     if envelope.onward is not None:
         envelope.onward.place()
-
-
-def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
-    body: dict[str, Any] = {"to": target.id, "ask": envelope.reply is not None, "args": envelope.plain_args()}
-    if envelope.opens:
-        body["opens"] = True
-    if envelope.kwargs:
-        body["kwargs"] = envelope.plain_kwargs()
-    body["handler"] = envelope.plan.name
-    if envelope.onward is not None and envelope.turn is not None:
-        body["forwards"] = envelope.turn.seq
-    return body

@@ -12,6 +12,7 @@ from theater.turn import received_body, sender_of
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Triple
+    from theater.stage import Stage
     from theater.turn import Turn
 
 _SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
@@ -89,9 +90,22 @@ def give_error(cell: Cell, envelope: Envelope, error: BaseException) -> None:
 
 def send_error(cell: Cell, envelope: Envelope, reply: Future[Any], error: BaseException) -> None:
     if envelope.turn is None and cell.theater.journal.durable:
-        cell.theater.then_raise(reply, error)
+        _raise_once_committed(cell.theater, reply, error)
     else:
         reply.set_exception(error)
+
+
+def _raise_once_committed(theater: Stage, reply: Future[Any], error: BaseException) -> None:
+    """Give `reply` this error once all that is recorded now is committed."""
+    gate: Future[None] = theater.loop.create_future()
+
+    def opened(gate: Future[None]) -> None:
+        failed = gate.exception()
+        if not reply.done():
+            reply.set_exception(failed or error)
+
+    gate.add_done_callback(opened)
+    theater.journal.then(gate, None)
 
 
 def record_answer(turn: Turn, envelope: Envelope) -> None:

@@ -10,7 +10,7 @@ from theater.errors import NotRunningError
 from theater.loop import Future, until_done
 from theater.mailbox import Envelope
 from theater.restart import Reason
-from theater.sending import message
+from theater.turn import message
 
 if TYPE_CHECKING:
     from theater.cell import Cell

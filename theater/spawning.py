@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from theater import limits, orders, restarting, signals, supervisor
+from theater import limits, orders, prompted, restarting, signals, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.codec import prepare
@@ -16,6 +16,7 @@ from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import Line
 from theater.restart import Reason, Restore
+from theater.script import spawn_question
 from theater.supervision import Supervision, check_name
 from theater.waits import Waiting
 
@@ -35,7 +36,7 @@ async def spawn_top(
     supervision: Supervision | None = None,
 ) -> ActorRef[Any]:
     """Start an actor of the program outside; returns when its start is durable and `on_start` has ended."""
-    cell = _make(theater, None, actor, name, options, supervision=supervision)
+    cell, _ = _make(theater, None, actor, name, options, supervision=supervision)
     await _started(cell)
     if theater.journal.durable:
         await theater.committed()
@@ -51,12 +52,58 @@ async def spawn_child(
     supervision: Supervision | None = None,
 ) -> ActorRef[Any]:
     """Start an actor under `parent`, whose handler waits."""
-    cell = _make(parent.theater, parent, actor, name, options, supervision=supervision)
-    if cell.started is not None:
-        with _Starting(parent, cell, cell.started):
-            await _started(cell)
+    if prompted.prompter_of(parent) is not None:
+        ref, begun = await _prompted(parent, actor, name, options, supervision)
+        if begun is None:
+            return ref
+        cell, seq = parent.theater.cells[ref.id], begun
+    else:
+        cell, seq = _make(parent.theater, parent, actor, name, options, supervision=supervision)
+    await _first_steps(parent, cell, seq)
     await let_others(parent.theater)
     return cell.ref
+
+
+async def _first_steps(parent: Cell, cell: Cell, seq: int) -> None:
+    """Wait until the child has started; how that went is recorded, where there was something to wait for."""
+    if cell.started is None:
+        return
+    end = {"from": None, "message": seq}
+    try:
+        with _Starting(parent, cell, cell.started):
+            await _started(cell)
+    except ActorFailedError as error:
+        told = {"class": "ActorFailedError", "text": limits.recordable(str(error))}
+        parent.note("message/answered", end | {"error": told})
+        raise
+    parent.note("message/answered", end | {"answer": None})
+
+
+async def _prompted(
+    parent: Cell,
+    actor: Any,
+    name: str | None,
+    options: Options,
+    supervision: Supervision | None,
+) -> tuple[ActorRef[Any], int | None]:
+    """The child of an actor whose handler runs again; and what it still waits for."""
+    prompter = prompted.prompter_of(parent)
+    assert prompter is not None
+    plan = plan_of(type(actor))
+    path = None if name is None else path_of(parent, name)
+    limits.check_spawn(parent, plan.class_name, options)
+    told = limits.narrowed(parent, options).to_plain()
+    state = plan.copy_state(actor, parent.theater.world)
+    question = spawn_question(plan.class_name, path, told, state)
+    said = supervision or plan.supervision
+    waits = "on_start" in plan.hooks or (said is not None and bool(said.children))
+    refusal = _refusal(parent, plan.class_name, name)
+    return await prompted.spawn(prompter, parent, question, refusal, waits=waits)
+
+
+def _refusal(parent: Cell, class_name: str, name: str | None) -> dict[str, Any]:
+    """What the chain of a supervisor says of a child that it could not have."""
+    return {"to": parent.id, "ask": False, "args": [class_name, name], "handler": "@spawn"}
 
 
 async def let_others(theater: Stage) -> None:
@@ -94,7 +141,8 @@ def _make(
     options: Options,
     *,
     supervision: Supervision | None,
-) -> Cell:
+) -> tuple[Cell, int]:
+    """An actor that has begun, and the seq of the intent in the chain of its supervisor."""
     theater.check_open(above)
     if not isinstance(actor, Actor):
         hint = f"; pass an instance: {actor.__name__}()" if isinstance(actor, type) else ""
@@ -109,33 +157,41 @@ def _make(
     id = theater.entropy(16)
     path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")
     if name is not None:
-        check_free(theater, path)
+        check_free(theater, path, _refusal(above, plan.class_name, name) if above is not None else None)
     cell = Cell(theater, plan, id=id, name=path, options=options)
     if supervision is not None:
         cell.more().supervision = supervision
-    record_spawn(cell, above, state)
+    seq = record_spawn(cell, above, state)
     theater.remember(cell, named=name is not None)
     supervisor.add_child(above, cell)
     begin(cell, state)
-    return cell
+    return cell, seq
 
 
-def check_free(theater: Stage, path: str) -> None:
-    """See to it that no two actors that are alive have one name.
+def check_free(theater: Stage, path: str, refusal: dict[str, Any] | None = None) -> None:
+    """See to it that no two actors that are alive have one name; `refusal` is recorded if that is an actor's.
 
     Raises:
         NameTakenError: the name is in use, here or by one that is asleep.
     """
     alive = theater.names
+    why = ""
     if path in alive or (_GENERATED.search(path) and any(one.name == path for one in theater.cells.values())):
-        raise NameTakenError(f"an actor named {path!r} is alive here")
-    if path in theater.asleep:
-        raise NameTakenError(f"an actor named {path!r} is asleep in the record; spawn it with resume=True")
+        why = f"an actor named {path!r} is alive here"
+    elif path in theater.asleep:
+        why = f"an actor named {path!r} is asleep in the record; spawn it with resume=True"
+    if not why:
+        return
+    spawner = theater.current_cell()
+    if refusal is not None and spawner is not None and spawner.current is not None:
+        told = {"class": "NameTakenError", "text": limits.recordable(why)}
+        spawner.note("message/refused", refusal | {"error": told})
+    raise NameTakenError(why)
 
 
 def record_spawn(
     cell: Cell, above: Cell | None, state: dict[str, Any], more: dict[str, Any] | None = None
-) -> None:
+) -> int:
     """The intent in the supervisor's chain, then the first event of the new one, which may hold `more`."""
     theater = cell.theater
     line: Line | Cell = theater.root if above is None else above
@@ -156,6 +212,7 @@ def record_spawn(
         body.update({name: prepare(part) for name, part in more.items()})
         body = dict(sorted(body.items(), key=lambda item: (len(item[0]), item[0])))
     theater.recorder.append_prepared(cell, "actor/spawned", body)
+    return seq
 
 
 def begin(cell: Cell, state: dict[str, Any]) -> None:

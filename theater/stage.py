@@ -12,6 +12,7 @@ from weakref import WeakValueDictionary
 from theater import directory, owning, signals, spawning, stashing
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
+from theater.event import Event
 from theater.journal import DiskJournal, MemoryJournal
 from theater.journal.handing import KeySource
 from theater.journal.protocol import Journal
@@ -20,6 +21,7 @@ from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, run
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import is_settled, read_sleepers, was_closed
+from theater.store.fold import Fold, fold_of
 from theater.turn import Held
 
 if TYPE_CHECKING:
@@ -51,8 +53,8 @@ class Stage:
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
-        "returned", "root", "sent", "slice", "slow", "strays", "tops", "views", "waiting",
-        "was_closed", "watch", "withdrawn",
+        "returned", "root", "sent", "slice", "slow", "strays", "tops", "unanswered", "views",
+        "waiting",        "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -83,6 +85,7 @@ class Stage:
         self.leftovers = Leftovers()
         self.lenders: dict[str, StoreSupervisor] = {}  # who has each store
         self.views: dict[str, list[StoreSupervisor]] = {}  # and who else, where it was forked
+        self.unanswered: dict[tuple[bytes, int], Envelope] = {}  # asks of before a crash, by `message/sent`
         self.held: set[Held] = set()  # streams that the program outside reads
         self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
         self.chores: set[Task[None]] = set()  # tasks of the runtime itself
@@ -197,6 +200,11 @@ class Stage:
         """Who has this store, and granted it to this reader if several do; None if nobody that ran here."""
         return owning.lender_of(self, store_id, reader)
 
+    def fold_at(self, actor: bytes, seq: int) -> Fold:
+        """What the stores of an actor held after this event of its chain."""
+        events = (Event.read(self.journal.event(actor, number)) for number in range(seq + 1))
+        return fold_of(events)
+
     # -- checks ------------------------------------------------------------------------------------------
 
     def check_thread(self) -> None:
@@ -225,18 +233,6 @@ class Stage:
             flushed.result()
 
     room_on_disk = committed
-
-    def then_raise(self, reply: Future[Any], error: BaseException) -> None:
-        """Give `reply` this error once all that is recorded now is committed."""
-        gate: Future[None] = self.loop.create_future()
-
-        def opened(gate: Future[None]) -> None:
-            failed = gate.exception()
-            if not reply.done():
-                reply.set_exception(failed or error)
-
-        gate.add_done_callback(opened)
-        self.journal.then(gate, None)
 
     def crash(self, error: BaseException) -> None:
         """End as a crash would: everyone who waits is told, and nothing in memory is rolled back."""

@@ -13,8 +13,8 @@ from theater import cancelling
 from theater.errors import MailboxFullError, SetupError
 from theater.lanes import Lanes
 from theater.onward import Onward
-from theater.sending import message
 from theater.talk import Opening
+from theater.turn import message
 
 if TYPE_CHECKING:
     from theater.cell import Cell

@@ -17,6 +17,19 @@ from theater.waits import Waiting
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.ref import ActorRef
+
+
+def children_for(cell: Cell) -> tuple[ActorRef[Any], ...]:
+    """The children of an actor whose handler looks at them; on record, with the answer."""
+    turn = cell.asked()
+    body: dict[str, Any] = {"to": cell.id, "ask": False, "args": [], "handler": "@below"}
+    if turn.prompter is not None:
+        found = turn.prompter.ask("message/sent", body).body["found"]
+        return tuple(cell.theater.recall(address) for address in found)
+    refs = tuple(child.ref for child in cell.children or ())
+    cell.note("message/sent", body | {"found": [ref.address for ref in refs]})
+    return refs
 
 
 def add_child(supervisor: Cell | None, child: Cell) -> None:

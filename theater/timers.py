@@ -11,6 +11,7 @@ from theater.loop import TimerHandle
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Envelope
+    from theater.prompter import Prompter
 
 _BILLION = 1_000_000_000
 _LEAST = 1e-9  # seconds: the record holds whole nanoseconds
@@ -54,13 +55,27 @@ class Timer:
 
     def set(self) -> None:
         """Record the timer and start it."""
+        self.seq = self._cell.note("timer/set", self.told_body())
+        self.go_on(self.seq, within=self.delay)
+
+    def set_again(self, prompter: Prompter) -> Timer:
+        """The timer that this handler set before, as the record has it: it is set, or is over by now."""
+        self.seq = prompter.ask("timer/set", self.told_body()).seq
+        timers = (self._cell.timers or {}).values()
+        there = next((timer for timer in timers if timer.seq == self.seq), self)
+        if there is self and prompter.cancels(self.seq):  # as it stood then, and will not fire
+            self._handle = self._cell.loop.call_later(self.delay, _never)
+            self._handle.cancel()
+        return there
+
+    def told_body(self) -> dict[str, Any]:
+        """What the record says of it."""
         envelope = self._envelope
         delay = round(self.delay * _BILLION)
         body: dict[str, Any] = {"args": envelope.plain_args(), "delay": delay, "every": self._every}
         if envelope.kwargs:
             body["kwargs"] = envelope.plain_kwargs()
-        self.seq = self._cell.note("timer/set", body | {"handler": self._envelope.plan.name})
-        self.go_on(self.seq, within=self.delay)
+        return body | {"handler": envelope.plan.name}
 
     def go_on(self, seq: int, *, within: float) -> None:
         """Start the timer that stands in the record at `seq`; it fires first `within` seconds from now."""
@@ -126,12 +141,19 @@ def set_timer(cell: Cell, seconds: float, handler: Any, args: Any, kwargs: Any, 
     delay = _checked(seconds)
     cell.theater.check_open(cell)
     envelope = notices.notice(cell, handler, args, kwargs)
-    cell.asked()
+    turn = cell.asked()
     timer = Timer(cell, envelope, delay=delay, every=every)
     there = timer.already_there()
+    prompter = turn.prompter
+    if prompter is not None and (there is None or prompter.expects("timer/set", timer.told_body())):
+        return timer.set_again(prompter)
     if there is None:
         timer.set()
     return there or timer
+
+
+def _never() -> None:
+    """What a timer does that is cancelled in the record."""
 
 
 def _checked(seconds: float) -> float:

@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from theater.codec import BODY_DEPTH, prepare
 from theater.errors import SetupError
 from theater.loop import Future, Task
+from theater.mailbox import Message
 
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Envelope, Triple
+    from theater.prompter import Prompter
 
 _BILLION = 1_000_000_000
 
@@ -39,6 +41,7 @@ class Turn:
         "head",
         "held",
         "is_cancelled",
+        "prompter",
         "random",
         "seq",
         "tasks",
@@ -56,6 +59,7 @@ class Turn:
         self.is_cancelled = False  # its asker left, and it is marked for that
         self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
+        self.prompter: Prompter | None = None  # while the handler runs again along its record
 
     @property
     def envelope(self) -> Envelope:
@@ -131,6 +135,11 @@ class Turn:
         if self.held is not None:
             self.held.pop(held, None)
 
+    def withdraw(self, seq: int) -> None:
+        """Record that the message sent at `seq` is waited for no longer; whether by the asker's leaving."""
+        abandoned = {} if self.gave_up is None else {"abandoned": True}
+        self.cell.record("message/withdrawn", {"message": seq} | abandoned)
+
     def close(self) -> None:
         """Leave what the handler left open, and cancel the tasks that it left running."""
         for held in tuple(self.held or ()):
@@ -164,3 +173,22 @@ def ready(body: dict[str, Any], envelope: Envelope) -> dict[str, Any]:
 
 def sender_of(envelope: Envelope) -> list[Any] | None:
     return None if envelope.sender is None else list(envelope.sender)
+
+
+def sent_body(target: Cell, envelope: Envelope) -> dict[str, Any]:
+    body: dict[str, Any] = {"to": target.id, "ask": envelope.reply is not None, "args": envelope.plain_args()}
+    if envelope.opens:
+        body["opens"] = True
+    if envelope.kwargs:
+        body["kwargs"] = envelope.plain_kwargs()
+    body["handler"] = envelope.plan.name
+    if envelope.onward is not None and envelope.turn is not None:
+        body["forwards"] = envelope.turn.seq
+    return body
+
+
+def message(target: Cell, envelope: Envelope) -> Message:
+    """The message as it is handed back to its sender."""
+    return Message(
+        to=target.ref, handler=envelope.plan.name, args=envelope.args, kwargs=dict(envelope.kwargs)
+    )

@@ -18,7 +18,7 @@ from theater.errors import MalformedError
 from theater.grants import Grants
 from theater.journal.protocol import Ingest, Journal
 from theater.store.permission import too_much
-from theater.store.requests import Keeping, copied
+from theater.store.requests import KeepFile, Keeping, copied
 from theater.store.supervisor import StoreSupervisor
 
 BLOCK = 1_048_576  # bytes per thread hop; a stream of at most this size is put like any other content
@@ -28,6 +28,8 @@ _PATH_BYTES = 4_096
 
 async def take_in(supervisor: StoreSupervisor, request: Keeping, source: AsyncIterable[bytes]) -> ContentRef:
     """Keep all bytes of `source`; the request is decided when the last of them is durable."""
+    if isinstance(request, KeepFile) and supervisor.owner.prompter is not None:
+        return await supervisor.ask(request)  # it was read once, and may be another file by now
     await supervisor.preview(request)
     intake = _Intake(supervisor.owner.journal, supervisor.owner.grants)
     try:

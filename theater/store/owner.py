@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
+from theater.event import Event
 from theater.grants import Grants
 from theater.journal.protocol import Journal
 from theater.loop import Task
@@ -23,8 +24,24 @@ class Lender(Protocol):
         ...
 
 
+class Prompter(Protocol):
+    """Leads a handler that runs again along its record."""
+
+    def ask(self, kind: str, body: Any) -> Event:
+        """The recorded event of this request."""
+        ...
+
+    async def place(self, event: Event) -> None:
+        """Wait until all that stands before it in the chain was asked and told."""
+        ...
+
+
 class World(Protocol):
     """The theater around the actor."""
+
+    def fold_at(self, actor: bytes, seq: int) -> Fold:
+        """What the stores of an actor held after this event of its chain."""
+        ...
 
     def store_of(self, store_id: str, reader: bytes) -> Lender | None:
         """Whoever has this store, and of several who do, the one that granted it to this reader; or None."""
@@ -47,6 +64,11 @@ class Owner(Protocol):
 
     @property
     def journal(self) -> Journal: ...
+
+    @property
+    def prompter(self) -> Prompter | None:
+        """Who leads the handler at work, if it runs again along its record."""
+        ...
 
     @property
     def world(self) -> World: ...

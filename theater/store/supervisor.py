@@ -24,6 +24,7 @@ from theater.errors import (
 )
 from theater.journal.protocol import Journal
 from theater.loop import Future, Loop, Task, pause
+from theater.store import again
 from theater.store.decision import Decision, Place, decide, decide_granted
 from theater.store.fold import Fold
 from theater.store.owner import Owner
@@ -65,6 +66,8 @@ class StoreSupervisor:
         """
         if self.fold.default is None:
             self.owner.ask_of_context()
+            if self.owner.prompter is not None:
+                return again.default(self.owner.prompter, self.fold)
             request = New(self.owner.entropy().hex(), default=True)
             why = self._refusal(request)
             if why is not None:
@@ -91,6 +94,14 @@ class StoreSupervisor:
             self._journal.forget(request.ref.digest)
         self.owner.record(request.kind, self._decide(request).refused(error).body)
 
+    def read(self, request: Get) -> bytes:
+        """The content itself; any thread may call it.
+
+        Raises:
+            CorruptContentError, OSError: as `verified`.
+        """
+        return verified(self._journal, request.ref)
+
     def tasks(self) -> tuple[Task[None], ...]:
         """What runs on behalf of the actor, to be ended with it."""
         return () if self._task is None else (self._task,)
@@ -98,6 +109,10 @@ class StoreSupervisor:
     def _send(self, request: Request[Any] | Preview, content: bytes | None) -> Future[Any]:
         self.owner.ask_of_context()
         answer: Future[Any] = self._loop.create_future()
+        prompter = self.owner.prompter
+        if prompter is not None and not isinstance(request, Preview):
+            self.owner.start(again.answer(self, prompter, request, content, answer))
+            return answer
         self._mailbox.append((request, content, answer))
         if self._waiter is not None:
             self._waiter.set_result(None)

@@ -1,0 +1,71 @@
+"""Ending an actor by request: stop and kill, from the world outside or by another actor, on its record."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from theater import limits, prompted, signals
+from theater.errors import AskCycleError
+from theater.loop import until_done
+from theater.restart import Reason
+from theater.waits import Waiting, circle
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+
+
+async def stop_and_wait(cell: Cell, asker: Cell | None) -> None:
+    await _end_and_wait(cell, asker, "@stop", lambda: signals.request_stop(cell, Reason.NORMAL))
+
+
+async def kill_and_wait(cell: Cell, asker: Cell | None) -> None:
+    await _end_and_wait(cell, asker, "@kill", lambda: signals.kill(cell))
+
+
+async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) -> None:
+    cell.theater.check_open()
+    if asker is None:
+        _note_asker(cell, None)
+        act()
+        await _until_ended(cell)
+        if cell.theater.journal.durable:
+            await cell.theater.committed()
+        return
+    turn = asker.asked()
+    body = {"to": cell.id, "ask": True, "args": [], "handler": request}
+    if turn.prompter is not None:
+        begun = await prompted.end(turn.prompter, body)
+        if begun is None:
+            return
+        seq = begun
+    else:
+        seq = _request_end(cell, asker, request, body)
+    _note_asker(cell, asker)
+    act()
+    with Waiting(asker, cell, signals.when_ended(cell)):
+        await _until_ended(cell)
+    asker.note("message/answered", {"answer": None, "from": None, "message": seq})
+
+
+def _request_end(cell: Cell, asker: Cell, request: str, body: dict[str, Any]) -> int:
+    limits.check_reach(asker, "stop", request, cell)
+    path = circle(asker, cell, end=True)
+    if path is not None:
+        error = AskCycleError(path)
+        asker.note("message/refused", body | {"error": {"class": "AskCycleError", "text": str(error)}})
+        raise error
+    return asker.note("message/sent", body)
+
+
+def _note_asker(cell: Cell, asker: Cell | None) -> None:
+    """Keep who ends an actor, for a supervisor that wants to know."""
+    above = cell.supervisor
+    if above is not None and "on_child_stopped_by" in above.plan.hooks and not cell.stopping:
+        kept = cell.more()
+        kept.asked_by = kept.asked_by or (None if asker is None else asker.ref,)
+
+
+async def _until_ended(cell: Cell) -> None:
+    await until_done(signals.when_ended(cell))
+    if not cell.has_ended:
+        cell.theater.check_open()  # the theater ended first

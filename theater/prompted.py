@@ -1,0 +1,168 @@
+"""What a handler asks while it runs again along its record: matched there, answered from there, never done.
+
+Each function stands for one that does the thing (in `sending`, `life`, `spawning`, `effects`); where the
+record ends before the outcome, it goes on as that one would.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from theater.codec import ActorAddress
+from theater.errors import ActorFailedError, DeliveryError, EffectFailedError, NotRunningError
+from theater.failure import recorded_error
+from theater.loop import Cancelled
+from theater.turn import message, sent_body
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.event import Event
+    from theater.handler import HandlerPlan
+    from theater.mailbox import Envelope
+    from theater.prompter import Prompter
+    from theater.ref import ActorRef
+    from theater.turn import Turn
+
+
+def prompter_of(cell: Cell) -> Prompter | None:
+    """Who leads the handler at work of this actor, if it runs again."""
+    return None if cell.turn is None else cell.turn.prompter
+
+
+async def tell(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> None:
+    event = send(prompter, turn, target, envelope)
+    await prompter.place(event)
+    if event.kind == "message/refused":
+        await _refused(turn, target, envelope, event.body["error"])
+    if envelope.onward is not None:
+        envelope.onward.place()
+
+
+def tell_nowait(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> None:
+    event = send(prompter, turn, target, envelope)
+    if event.kind == "message/refused":
+        raise told_error(target, envelope, event.body["error"])
+
+
+def send(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> Event:
+    """Match a message with the recorded one, sent or refused."""
+    envelope.turn = turn
+    turn.cell.theater.sent -= 1  # it was counted when it was sent
+    event = prompter.ask("message/sent", sent_body(target, envelope))
+    envelope.sender = (turn.cell.id, event.seq, event.hash)
+    return event
+
+
+async def ask(
+    prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope
+) -> tuple[Any, Envelope | None]:
+    """The recorded answer; or the message as it was sent, where its answer is yet to come."""
+    event = send(prompter, turn, target, envelope)
+    if event.kind == "message/refused":
+        await prompter.place(event)
+        await _refused(turn, target, envelope, event.body["error"])
+    outcome = prompter.outcome(event.seq, is_ask=True)
+    try:
+        told = await outcome
+    except (Cancelled, TimeoutError):
+        if prompter.difference is None:
+            turn.withdraw(event.seq)
+        raise
+    if told is not None:
+        return answer_of(target, envelope, told.body), None
+    sent = turn.cell.theater.unanswered.pop((turn.cell.id, event.seq), None)
+    if sent is None:
+        raise NotRunningError(f"{target.name} does not run any more, and its answer is not in the record")
+    return None, sent
+
+
+def answer_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> Any:
+    """The recorded answer as the handler gets it, or its error raised."""
+    if "error" in told:
+        raise told_error(target, envelope, told["error"], failed="failed" in told)
+    return envelope.plan.restore_answer(told.get("answer"), target.theater.recall)
+
+
+def told_error(
+    target: Cell, envelope: Envelope, told: dict[str, Any], *, failed: bool = False
+) -> BaseException:
+    """The error that stands in the record, as whoever asked gets it."""
+    if failed:
+        what = f"{target.class_name} {target.name!r} failed in {envelope.plan.name}"
+        return ActorFailedError(f"{what}: {told['class']}: {told['text']}")
+    if is_declared(envelope.plan, told):
+        return envelope.plan.restore_error(told, target.theater.recall)
+    error = recorded_error(told)
+    if isinstance(error, DeliveryError):
+        error.message = message(target, envelope)
+    return error
+
+
+def is_declared(plan: HandlerPlan, told: dict[str, Any]) -> bool:
+    """Say whether the handler, or the effect, declares this error."""
+    return "base" in told or any(kind.__name__ == told["class"] for kind in plan.raises)
+
+
+async def _refused(turn: Turn, target: Cell, envelope: Envelope, told: dict[str, Any]) -> NoReturn:
+    if told["class"] == "TimeoutError":  # its asker gave up while it waited for room
+        raise turn.abandon("the asker gave up")
+    if told["class"] == "Cancelled":  # a time limit of the handler's own, which will come again
+        await turn.cell.loop.create_future()
+    raise told_error(target, envelope, told)
+
+
+# -- actors --------------------------------------------------------------------------------------------------
+
+
+async def end(prompter: Prompter, body: dict[str, Any]) -> int | None:
+    """A request to stop or kill: None if the other had ended, else the seq of the recorded request."""
+    event = prompter.ask("message/sent", body)
+    if event.kind == "message/refused":
+        raise recorded_error(event.body["error"])
+    told = await prompter.outcome(event.seq)
+    return event.seq if told is None else None
+
+
+def find(prompter: Prompter, cell: Cell, body: dict[str, Any]) -> ActorRef[Any]:
+    event = prompter.ask("message/sent", body)
+    if event.kind == "message/refused":
+        raise recorded_error(event.body["error"])
+    return cell.theater.recall(ActorAddress(event.body["to"]))
+
+
+async def spawn(
+    prompter: Prompter, parent: Cell, question: dict[str, Any], refusal: dict[str, Any], *, waits: bool
+) -> tuple[Any, int | None]:
+    """The ref of the child; and the seq of the recorded intent, if its start is yet to be waited for."""
+    event = prompter.either(("actor/spawned", question), ("message/refused", refusal))
+    if event.kind == "message/refused":
+        raise recorded_error(event.body["error"])
+    ref = parent.theater.recall(ActorAddress(event.body["child"]))
+    if not waits:
+        await prompter.place(event)
+        return ref, None
+    told = await prompter.outcome(event.seq)
+    if told is not None and "error" in told.body:
+        raise recorded_error(told.body["error"])
+    return ref, event.seq if told is None else None
+
+
+# -- effects -------------------------------------------------------------------------------------------------
+
+
+async def effect(
+    prompter: Prompter, cell: Cell, plan: HandlerPlan, body: dict[str, Any]
+) -> tuple[Any, int | None]:
+    """The recorded outcome of an effect; or the seq of `effect/begun`, if nobody knows whether it ran."""
+    event = prompter.ask("effect/begun", body)
+    ended = await prompter.outcome(event.seq)
+    if ended is None:
+        return None, event.seq
+    told = ended.body.get("error")
+    if told is None:
+        return plan.restore_answer(ended.body["answer"], cell.theater.recall), None
+    if is_declared(plan, told):
+        raise plan.restore_error(told, cell.theater.recall)
+    if told["class"] == "EffectInDoubtError":
+        raise recorded_error(told)
+    raise EffectFailedError(told["class"], told["text"])

@@ -1,0 +1,173 @@
+"""The prompter: leads a handler that runs again along its script, until it stands where the record ends.
+
+While it leads, nothing is recorded and nothing done: each request is matched with the recorded one, and its
+outcome told when its place in the chain has come. Behind the last recorded event the handler goes on live,
+or, where nothing may happen (a replay), every further request is a difference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from theater.codec import BODY_DEPTH, prepare
+from theater.loop import Cancelled, Future
+from theater.script import Difference, Script, about, is_asked, is_outcome
+
+if TYPE_CHECKING:
+    from theater.event import Event
+    from theater.turn import Turn
+
+
+class Prompter:
+    """One handler's way along its script; `turn.prompter` while it leads."""
+
+    __slots__ = ("_differs", "_live", "_places", "_script", "_turn", "_waiters", "difference", "last")
+
+    def __init__(
+        self,
+        turn: Turn,
+        script: Script,
+        *,
+        live: Callable[[], None] | None,
+        differs: Callable[[Difference], None],
+    ) -> None:
+        """Lead this turn's handler.
+
+        Args:
+            turn: of the message at hand, with the seq, hash and time of its recorded `message/received`.
+            script: what followed it.
+            live: called once, when all of it was passed; what the handler asks from then on is done and
+                recorded. None: it never is, and whatever it asks besides is a difference.
+            differs: called once, with the first difference; then the handler is to be cut off.
+        """
+        self._turn = turn
+        self._script = script
+        self._live = live
+        self._differs = differs
+        self._places: dict[int, Future[None]] = {}  # requests that wait for their place, by seq
+        self._waiters: dict[int, Future[Event | None]] = {}  # who waits for the next outcome, by request
+        self.difference: Difference | None = None
+        self.last: Event | None = None  # the newest request that was matched
+        turn.prompter = self
+        turn.cell.theater.recorder.prompters[turn.cell.id] = self
+
+    def begin(self) -> None:
+        """Look at the script once: an empty one is at its end."""
+        self._go_on()
+
+    def append(self, kind: str, body: Any) -> int:
+        """In place of recording: match a request that waits for nothing (prepared), and return its seq."""
+        if kind == "message/handled":
+            self.ended()
+        if kind == "log":
+            self._script.logs -= 1
+            return -1
+        return self._request([(kind, body)]).seq
+
+    def leads(self, kind: str, body: Any) -> bool:
+        """Say whether an event like this would be the handler's, and not one by others."""
+        return is_asked(kind, body)
+
+    def ask(self, kind: str, body: Any) -> Event:
+        """Match a request; returns the recorded event, perhaps a `message/refused` for a `message/sent`.
+
+        Raises:
+            Cancelled: the record holds no such request; the difference was told.
+        """
+        return self.either((kind, body))
+
+    def either(self, *requests: tuple[str, Any]) -> Event:
+        """The same for a request that may have been recorded in several ways; the first is told of."""
+        return self._request([(kind, prepare(body, depth=BODY_DEPTH)) for kind, body in requests])
+
+    def _request(self, requests: list[tuple[str, Any]]) -> Event:
+        if self.difference is None:
+            event = self._script.take(*requests)
+            if event is not None:
+                self.last = event
+                self._go_on()
+                return event
+            self.differ(self._script.differs(*requests[0]))
+        raise Cancelled
+
+    async def place(self, event: Event) -> None:
+        """Wait until all that stands before this request in the chain was asked and told."""
+        if self._script.current is not None and self._script.current.seq <= event.seq:
+            future = self._places[event.seq] = self._turn.cell.loop.create_future()
+            await future
+
+    def outcome(self, request: int, *, is_ask: bool = False) -> Future[Event | None]:
+        """The next recorded outcome of this request (its seq); None if the record ends before.
+
+        One that is an ask ends by a `TimeoutError` where the record says that the asker gave up.
+        """
+        future: Future[Event | None] = self._turn.cell.loop.create_future()
+        if is_ask:
+            self._turn.asks.add(future)
+            future.add_done_callback(self._turn.asks.discard)
+        if self._turn.prompter is not self:  # it went live meanwhile
+            future.set_result(None)
+        else:
+            self._waiters[request] = future
+            self._go_on()
+        return future
+
+    def expects(self, kind: str, body: Any) -> bool:
+        """Say whether the record holds such a request (plain) that is not matched yet."""
+        return self._script.find((kind, prepare(body, depth=BODY_DEPTH))) is not None
+
+    def answers(self, reply: int) -> bool:
+        """Say whether the record holds the answer to the message that was received at this seq."""
+        return self._script.has("message/answered", "reply", reply)
+
+    def cancels(self, timer: int) -> bool:
+        """Say whether the handler cancels this timer (the seq of `timer/set`) later on."""
+        return self._script.has("timer/cancelled", "timer", timer)
+
+    def ended(self) -> None:
+        """The handler has ended: if more was recorded, that is a difference."""
+        if self.difference is None and self._script.current is not None:
+            self.differ(self._script.differs())
+        if self.difference is not None:
+            raise Cancelled
+        self.leave()
+
+    def differ(self, difference: Difference) -> None:
+        self.difference = difference
+        self._differs(difference)
+
+    def leave(self) -> None:
+        """Lead no more."""
+        self._turn.prompter = None
+        self._turn.cell.theater.recorder.prompters.pop(self._turn.cell.id, None)
+
+    def _go_on(self) -> None:
+        """Pass what was asked, and tell what is waited for, in the order of the chain."""
+        while (event := self._script.current) is not None:
+            if is_outcome(event):
+                waiter = self._waiters.pop(about(event), None)
+                if waiter is None:
+                    return
+                self._script.step()
+                if not waiter.done():
+                    waiter.set_result(event)
+            elif self._script.is_taken(event):
+                self._script.step()
+                place = self._places.pop(event.seq, None)
+                if place is not None and not place.done():
+                    place.set_result(None)
+            else:
+                if self._turn.gave_up is None and event.body.get("abandoned"):
+                    self._turn.give_up()
+                return
+        if self._live is not None and self._turn.prompter is self:
+            self._end(self._live)
+
+    def _end(self, live: Callable[[], None]) -> None:
+        self.leave()
+        live()
+        waiters, self._waiters = self._waiters, {}
+        for waiter in waiters.values():
+            if not waiter.done():
+                waiter.set_result(None)
