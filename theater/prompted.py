@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from theater.codec import ActorAddress
-from theater.errors import ActorFailedError, DeliveryError, EffectFailedError, NotRunningError
+from theater.errors import ActorFailedError, DeliveryError, EffectFailedError
 from theater.failure import recorded_error
 from theater.loop import Cancelled
 from theater.turn import message, sent_body
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.event import Event
     from theater.handler import HandlerPlan
+    from theater.leftovers import Owed
     from theater.mailbox import Envelope
     from theater.prompter import Prompter
     from theater.ref import ActorRef
@@ -53,10 +54,8 @@ def send(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> Ev
     return event
 
 
-async def ask(
-    prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope
-) -> tuple[Any, Envelope | None]:
-    """The recorded answer; or the message as it was sent, where its answer is yet to come."""
+async def ask(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> tuple[Any, Owed | None]:
+    """The recorded answer; or the ask of an earlier run, where its answer is yet to come."""
     event = send(prompter, turn, target, envelope)
     if event.kind == "message/refused":
         await prompter.place(event)
@@ -70,10 +69,7 @@ async def ask(
         raise
     if told is not None:
         return answer_of(target, envelope, told.body), None
-    sent = turn.cell.theater.unanswered.pop((turn.cell.id, event.seq), None)
-    if sent is None:
-        raise NotRunningError(f"{target.name} does not run any more, and its answer is not in the record")
-    return None, sent
+    return None, turn.cell.theater.leftovers.of(turn.cell.id, event.seq, turn.cell.loop)
 
 
 def answer_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> Any:

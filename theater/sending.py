@@ -163,13 +163,12 @@ async def _ask_within(asker: Cell, target: Cell, envelope: Envelope) -> Any:
 
 
 async def _ask_again(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> Any:
-    """The answer from the record; or from whoever is yet to answer what was sent before the process died."""
-    answered, sent = await prompted.ask(prompter, turn, target, envelope)
-    if sent is None:
+    """The answer from the record; or from whoever is yet to answer what was sent in an earlier run."""
+    answered, owed = await prompted.ask(prompter, turn, target, envelope)
+    if owed is None:
         return answered
-    assert sent.reply is not None
-    with Waiting(turn.cell, target, sent.reply):
-        return await answer(turn, target, sent, sent.reply)
+    with Waiting(turn.cell, target, owed.reply):
+        return await answer(turn, target, owed.envelope or envelope, owed.reply)
 
 
 async def answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[Any]) -> Any:

@@ -53,8 +53,8 @@ class Stage:
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
-        "returned", "root", "sent", "slice", "slow", "strays", "tops", "unanswered", "views",
-        "waiting",        "was_closed", "watch", "withdrawn",
+        "returned", "root", "sent", "slice", "slow", "strays", "tops", "views", "waiting",
+               "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -85,7 +85,6 @@ class Stage:
         self.leftovers = Leftovers()
         self.lenders: dict[str, StoreSupervisor] = {}  # who has each store
         self.views: dict[str, list[StoreSupervisor]] = {}  # and who else, where it was forked
-        self.unanswered: dict[tuple[bytes, int], Envelope] = {}  # asks of before a crash, by `message/sent`
         self.held: set[Held] = set()  # streams that the program outside reads
         self.strays: set[Task[Any]] = set()  # tasks that outlived their message and were cancelled
         self.chores: set[Task[None]] = set()  # tasks of the runtime itself
