@@ -27,7 +27,7 @@ NAMES = """
     NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Reply Report
     Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
-    Theater TheaterError Timer VerifyKey effect handler
+    Theater TheaterError Timer VerifyKey effect handler Change Parting
 """
 TESTING_NAMES = """
     DeadlockError VirtualLoop virtual_backend virtual_now

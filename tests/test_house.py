@@ -26,7 +26,7 @@ SHELL_TEXT = """
     journal
     entries
     moments
-    cut
+    cut parting
     recorded
     recorder
     livechain

@@ -51,6 +51,7 @@ from theater.letters import DeadLetter, DeadLetters
 from theater.livechain import LiveChain
 from theater.mailbox import Message, Overflow
 from theater.names import ALL, NONE
+from theater.parting import Change, Parting
 from theater.proof import EventProof
 from theater.recorded import RecordedActor
 from theater.ref import ActorRef
@@ -100,6 +101,7 @@ __all__ = [
     "BrokenChainError",
     "Chain",
     "ChainView",
+    "Change",
     "Channel",
     "ChannelClosedError",
     "Checkpoint",
@@ -141,6 +143,7 @@ __all__ = [
     "NotRunningError",
     "Note",
     "Overflow",
+    "Parting",
     "Problem",
     "ProofError",
     "Reason",

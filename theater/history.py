@@ -22,6 +22,7 @@ from theater.errors import ActorNotFoundError, CorruptJournalError, MissingError
 from theater.event import Event
 from theater.journal.reader import Reader
 from theater.keys import VerifyKey
+from theater.parting import Parting, part
 from theater.proof import EventProof
 from theater.recorded import Actors, RecordedActor, RecordedChain
 from theater.verify import Report, unreadable, verify
@@ -83,6 +84,18 @@ class History:
             HistoryCutError, NotRecordedError: the record does not tell.
         """
         return self.chain(actor).state_at(seq)
+
+    def diff(self, left: str | bytes, right: str | bytes, *, other: History | None = None) -> Parting | None:
+        """Where the chains of two actors part, and how; None if they tell the same to the end.
+
+        A fork is compared with its parent from the point of the fork on. `right` may be of an `other` folder:
+        two copies of one chain are told apart by their hashes.
+
+        Raises:
+            ActorNotFoundError: no such actor.
+            HistoryCutError: events that tell were removed.
+        """
+        return part(self.chain(left), (other or self).chain(right))
 
     def event(self, text: str) -> Event:
         """One event: `<actor>/<seq>`, or the first digits (4 or more, an even number) of its hash.

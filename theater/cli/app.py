@@ -19,6 +19,8 @@ VERBS = {
     "ps": "List the actors of a folder.",
     "log": "Print an actor's chain, and follow it.",
     "show": "Show one event whole.",
+    "fork": "Go on from a moment of an actor's past, as another actor.",
+    "diff": "Show where two actors, or two folders, part.",
     "verify": "Verify that everything is as it was signed.",
     "prove": "Prove to a stranger that an event is in the record.",
     "key": "Show the public key, make one, hand over to the next.",

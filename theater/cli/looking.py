@@ -19,6 +19,12 @@ ITSELF = "."
 """How the command line names the theater's own chain: no actor can have this name."""
 
 
+def moment_of(text: str) -> tuple[str, int | None]:
+    """Who and when: `ACTOR@SEQ`, or an actor alone."""
+    actor, at, seq = text.rpartition("@")
+    return (actor, int(seq)) if at and seq.isascii() and seq.isdecimal() else (text, None)
+
+
 class Look:
     """A theater's folder, running or not; nothing in it is changed."""
 
@@ -55,8 +61,8 @@ class Look:
         Raises:
             MissingError: none fits, or several do, or it was removed.
         """
-        actor, at, seq = text.rpartition("@")
-        if at and seq.isascii() and seq.isdecimal():
+        actor, seq = moment_of(text)
+        if seq is not None:
             return self.history.event(f"{ROOT.hex() if actor == ITSELF else actor}/{seq}")
         return self.history.event(text)
 

@@ -26,7 +26,7 @@ def find_class(class_name: str) -> type[Actor]:
         SetupError: there is none, it cannot be imported, or it is no good actor class.
     """
     module_name, _, path = class_name.partition(":")
-    module = _module(module_name)
+    module = find_module(module_name)
     found: Any = module
     for part in path.split("."):
         found = getattr(found, part, None)
@@ -38,7 +38,12 @@ def find_class(class_name: str) -> type[Actor]:
     return found
 
 
-def _module(name: str) -> Any:
+def find_module(name: str) -> Any:
+    """Import a module.
+
+    Raises:
+        SetupError: it is not there, or cannot be imported.
+    """
     try:
         return import_module(name)
     except ModuleNotFoundError as error:
