@@ -59,6 +59,7 @@ SHELL_TEXT = """
     sending
     effects
     opening
+    retold
     flow
     streaming
     talk

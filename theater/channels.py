@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from theater import opening, sending, settling
+from theater import opening, retold, sending, settling
 from theater.errors import ChannelClosedError, RefusedError, SetupError
 from theater.talk import End, Opening, Talk
 from theater.turn import message
@@ -113,6 +113,9 @@ async def _acceptance(talk: Talk) -> None:
     if turn is None or opener is None:
         await talk.accepted
         return
+    if turn.prompter is not None:
+        await retold.acceptance(turn.prompter, talk)
+        return
     turn.asks.add(talk.accepted)
     try:
         with Waiting(opener, talk.target, talk.accepted):
@@ -125,6 +128,9 @@ def _opened(talk: Talk) -> Channel:
     """What whoever opened it gets, now that the handler has accepted or ended."""
     envelope, origin = talk.envelope, talk.accepted.result()
     turn, sender = envelope.turn, envelope.sender
+    if turn is not None and talk.was_accepted:
+        talk.opener.take_up(turn, None if sender is None else sender[1])
+        return Channel(talk.opener)
     if talk.accepter.turn is None:
         if turn is not None:
             settling.record_answer(turn, envelope)

@@ -13,6 +13,7 @@ from theater.errors import ActorFailedError, SetupError
 from theater.failure import text_of
 from theater.loop import CURRENT, Future
 from theater.onward import Onward
+from theater.prompted import prompter_of
 from theater.turn import message
 
 if TYPE_CHECKING:
@@ -139,6 +140,9 @@ class Slot(Onward):
 
     def is_awaited(self) -> bool:
         """Whether its asker waits; one that has left is noted down, and the slot closed."""
+        prompter = prompter_of(self.cell)
+        if prompter is not None:
+            return self.is_open and prompter.answers(self.seq)
         if self.is_open and self.future is not None and self.future.done():
             self._close()
             if not self.cell.theater.is_cutting:

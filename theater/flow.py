@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import AsyncGenerator
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
-from theater import opening, sending, settling
+from theater import opening, prompted, retold, sending, settling
 from theater.errors import SetupError
 from theater.loop import Future, running_loop
 from theater.mailbox import Envelope, Triple
@@ -18,6 +18,7 @@ from theater.waits import Waiting, WaitingForStep, until
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.prompter import Prompter
     from theater.turn import Turn
     from theater.yielding import StreamPlan
 
@@ -145,6 +146,8 @@ class Flow:
         try:
             if not self.has_begun:
                 await self._begin()
+            if self._turn is not None and self._turn.prompter is not None and not self.is_left:
+                return await self._read_again(self._turn.prompter)
             await self._until_news()
         except BaseException:  # who gives up reading leaves
             self.leave()
@@ -214,10 +217,10 @@ class Flow:
     def _take(self) -> Any:
         item = self._items.popleft()
         _wake(self._room)
-        turn, sender = self._turn, self.envelope.sender
-        if turn is not None and item.origin is not None and sender is not None:
+        sender = self.envelope.sender
+        if self._turn is not None and item.origin is not None and sender is not None:
             body = {"from": list(item.origin), "item": item.plain, "message": sender[1]}
-            turn.cell.record("message/answered", body)
+            self._turn.cell.record("message/answered", body)
         return item.value
 
     def _end(self) -> NoReturn:
@@ -229,6 +232,14 @@ class Flow:
         assert self.envelope.reply is not None
         self.envelope.reply.result()
         raise StopAsyncIteration
+
+    async def _read_again(self, prompter: Prompter) -> Any:
+        told = await retold.read(prompter, self)
+        if "item" in told:
+            return self.plan.restore_answer(told["item"], self.target.theater.recall)
+        self._let_go()
+        self.is_left = True
+        raise prompted.error_of(self.target, self.envelope, told) or StopAsyncIteration
 
     def leave(self, why: Exception | None = None) -> None:
         """Read no more: a message that was not begun is withdrawn, a generator is closed at its `yield`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from theater import sending
+from theater import prompted, sending
 from theater.errors import AskCycleError
 from theater.loop import Loop, running_loop
 from theater.turn import message
@@ -29,6 +29,9 @@ async def place(target: Cell, envelope: Envelope) -> None:
         await sending.place(target, envelope)
         return
     turn = sending.sent_by(asker, target, envelope)
+    if turn.prompter is not None:
+        await prompted.tell(turn.prompter, turn, target, envelope)
+        return
     path = circle(asker, target)
     if path is not None:
         error = AskCycleError(path, message=message(target, envelope))

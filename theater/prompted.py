@@ -74,9 +74,17 @@ async def ask(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) 
 
 def answer_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> Any:
     """The recorded answer as the handler gets it, or its error raised."""
-    if "error" in told:
-        raise told_error(target, envelope, told["error"], failed="failed" in told)
+    error = error_of(target, envelope, told)
+    if error is not None:
+        raise error
     return envelope.plan.restore_answer(told.get("answer"), target.theater.recall)
+
+
+def error_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> BaseException | None:
+    """The error by which a message ended; None if it has an answer."""
+    if "error" not in told:
+        return None
+    return told_error(target, envelope, told["error"], failed="failed" in told)
 
 
 def told_error(

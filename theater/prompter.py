@@ -121,6 +121,10 @@ class Prompter:
         """Say whether the record holds the answer to the message that was received at this seq."""
         return self._script.has("message/answered", "reply", reply)
 
+    def has_failed(self, request: int) -> bool:
+        """Say whether the record is still to tell by which error this message ended."""
+        return self._script.has("message/answered", "message", request)
+
     def cancels(self, timer: int) -> bool:
         """Say whether the handler cancels this timer (the seq of `timer/set`) later on."""
         return self._script.has("timer/cancelled", "timer", timer)

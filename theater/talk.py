@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from theater import limits, sending, settling
+from theater import limits, retold, sending, settling
 from theater.errors import ChannelClosedError, SetupError
 from theater.loop import Future, running_loop
 from theater.mailbox import Envelope, Triple
@@ -20,12 +20,13 @@ from theater.waits import WaitingForStep, until
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.handler import HandlerPlan
+    from theater.prompter import Prompter
     from theater.turn import Turn
 
 AHEAD = 16
 """Values that may lie unread on each way."""
 
-_ANYTHING = Shape.of(Any)
+ANYTHING = Shape.of(Any)
 
 
 class Opening(Envelope, eq=False, kw_only=True):
@@ -39,7 +40,7 @@ class Opening(Envelope, eq=False, kw_only=True):
 class Talk:
     """A channel as a whole: its message, and its two ends."""
 
-    __slots__ = ("accepted", "accepter", "envelope", "opener", "reply", "target")
+    __slots__ = ("accepted", "accepter", "envelope", "opener", "reply", "target", "was_accepted")
 
     def __init__(
         self, target: Cell, plan: HandlerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -51,6 +52,7 @@ class Talk:
         self.reply.add_done_callback(self._ended)
         self.envelope.reply = self.reply
         self.accepted: Future[Triple | None] = target.loop.create_future()  # done by acceptance, or the end
+        self.was_accepted = False  # in the record, along which the handler that opened it runs again
         self.opener = End(self)
         self.accepter = End(self)
 
@@ -111,15 +113,23 @@ class End:
             self.cell = turn.cell
             turn.hold(self)
 
+    @property
+    def prompter(self) -> Prompter | None:
+        """Who leads the handler that holds this end, if it runs again along its record."""
+        return None if self.turn is None else self.turn.prompter
+
     # -- what its holder does ----------------------------------------------------------------------------
 
     async def send(self, value: Any) -> None:
         self.check()
         theater = self.talk.target.theater
         try:
-            arrived, plain = _ANYTHING.carry(value, theater.world)
+            arrived, plain = ANYTHING.carry(value, theater.world)
         except MisfitError as misfit:
             raise TypeError(f"a value for {self.talk.name}: {misfit}") from None
+        if self.prompter is not None:
+            retold.send(self.prompter, self, plain)
+            return
         other = self.talk.other(self)
         while not self.is_closed and not other.is_closed and len(other.inbox) >= AHEAD:
             await self._wait(other)
@@ -132,6 +142,8 @@ class End:
 
     async def receive(self) -> Any:
         self.check()
+        if self.prompter is not None and not self.is_closed:
+            return await retold.receive(self.prompter, self)
         while not self.is_closed:
             first = self.inbox[0] if self.inbox else None
             if first is not None and (first.gate is None or first.gate.done()):
@@ -191,7 +203,9 @@ class End:
         if self.turn is not None:
             self.turn.let_go(self)
         other = self.talk.other(self)
-        if not other.is_closed:
+        if self.prompter is not None:
+            retold.leave(self.prompter, self)
+        elif not other.is_closed:
             origin = None if self.talk.target.theater.is_cutting else self._record_sent("@close", [])
             other.last = origin
             other.stir()
@@ -244,11 +258,16 @@ class End:
     def _record_sent(self, handler: str, args: list[Any]) -> Triple | None:
         if self.turn is None or not self.turn.cell.theater.records_messages:
             return None
-        other = self.talk.other(self).cell
-        to = limits.OUTSIDE if other is None else other.id
-        body = {"to": to, "ask": False, "args": args, "channel": self.seq, "handler": handler}
-        self.turn.cell.record("message/sent", body)
+        self.turn.cell.record("message/sent", self.sent_body(handler, args))
         return self.turn.triple()
+
+    def sent_body(self, handler: str, args: list[Any]) -> dict[str, Any]:
+        """What the record says of something that goes to the other side."""
+        other, sender = self.talk.other(self).cell, self.talk.envelope.sender
+        to = limits.OUTSIDE if other is None else other.id
+        if other is None and sender is not None and self is self.talk.accepter:
+            to = sender[0]
+        return {"to": to, "ask": False, "args": args, "channel": self.seq, "handler": handler}
 
     def _record_received(self, handler: str, args: list[Any], origin: Triple | None) -> None:
         if self.turn is None or not self.turn.cell.theater.records_messages:
