@@ -206,7 +206,7 @@ async def require_promised(folder: Path, promised: Promised) -> None:
             for seq in range(events):
                 require_whole(journal, journal.event(actor, seq))
         left = {path.name for path in (folder / "blobs").glob("*/*")}
-        assert left == {digest.hex() for digest in journal._index.files}
+        assert left == {digest.hex() for digest in journal._index.held.files}
         assert not list((folder / "tmp").iterdir())
         scribe = Scribe(journal, 99)
         scribe.write("life goes on")

@@ -422,4 +422,4 @@ def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path: Pa
     opened = reopen(tmp_path / "theater", key=None)
 
     assert opened.index.size > acknowledged
-    assert opened.index.size == len(opened.index.blobs)
+    assert opened.index.size == len(opened.index.held)

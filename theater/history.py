@@ -184,7 +184,7 @@ class History:
         """
         actors = self._all_actors()
         if isinstance(actor, bytes):
-            fitting = [actor] if actor in self._reader.index.events else []
+            fitting = [actor] if self._reader.index.count(actor) else []
         else:
             named = actors.named(actor)
             fitting = [named] if named else actors.starting_with(actor) if _PREFIX.fullmatch(actor) else []

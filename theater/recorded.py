@@ -39,7 +39,7 @@ class RecordedChain(ChainView):
 
     def __init__(self, reader: Reader, actor: bytes) -> None:
         self._reader = reader
-        self._tip = Tip(actor, len(reader.index.events[actor]), reader.head(actor))
+        self._tip = Tip(actor, reader.index.count(actor), reader.head(actor))
 
     @property
     def tip(self) -> Tip:
@@ -76,7 +76,7 @@ class Actors:
     def refresh(self) -> None:
         """Take in what was committed since the last time."""
         self._reader.refresh()
-        for actor in self._reader.index.events:
+        for actor in self._reader.index.actors():
             if actor not in self._births and actor != ROOT:
                 first = self._read(actor, 0)
                 born = {} if first is None else first.body
@@ -99,7 +99,7 @@ class Actors:
 
     def starting_with(self, prefix: str) -> list[bytes]:
         """All chains whose actor's id, in hex, starts like this; the root's too."""
-        return [actor for actor in self._reader.index.events if actor.hex().startswith(prefix)]
+        return [actor for actor in self._reader.index.actors() if actor.hex().startswith(prefix)]
 
     def _recorded(self, actor: bytes, *, is_running: bool) -> RecordedActor:
         tip = RecordedChain(self._reader, actor).tip
@@ -117,7 +117,7 @@ class Actors:
 
     def _end(self, actor: bytes) -> dict[str, Any]:
         """The body of the event by which the actor ended; empty if it has not."""
-        last = self._read(actor, len(self._reader.index.events[actor]) - 1)
+        last = self._read(actor, self._reader.index.count(actor) - 1)
         return last.body if last is not None and last.kind == "actor/stopped" else {}
 
     def _read(self, actor: bytes, seq: int) -> Event | None:

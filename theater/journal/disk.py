@@ -15,14 +15,14 @@ from zlib import crc32
 from anyio import to_thread
 
 from theater.checkpoint import Checkpoint, Note
-from theater.errors import JournalFailedError, SetupError
+from theater.errors import CorruptJournalError, JournalFailedError, SetupError
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
 from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pack_check, pack_head
 from theater.journal.handing import Handover, KeySource
-from theater.journal.heading import time_of
-from theater.journal.index import LENGTH_BITS, Index
+from theater.journal.heading import parent_of, time_of
+from theater.journal.index import Index
 from theater.journal.log import SEGMENT_BYTES, Log
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened, open_folder
@@ -100,7 +100,7 @@ class DiskJournal:
 
     @property
     def last_time(self) -> int:
-        return self._opened.last_time if self._newest is None else time_of(self._newest)
+        return self._index.last_time if self._newest is None else time_of(self._newest)
 
     @property
     def committed(self) -> int:
@@ -123,7 +123,7 @@ class DiskJournal:
             self._name(data)
         positions = self._index.events.get(actor)
         if positions is None:
-            positions = self._index.events[actor] = array("Q")
+            positions = self._go_on_with(actor, data)
         if seq != len(positions):
             raise ValueError(f"event {seq} of {actor.hex()} where {len(positions)} is the next")
         batch = commits.forming
@@ -153,7 +153,7 @@ class DiskJournal:
             with content_errors():
                 self._log.reserve(batch.end_with(len(content)))
             position = batch.add(BLOB, digest, content)
-            self._index.blobs[digest] = position << LENGTH_BITS | len(content)
+            self._index.held.place(digest, position)
         if not commits.is_busy:
             commits.wake()
 
@@ -164,20 +164,19 @@ class DiskJournal:
         self._commits.hand_over(handover)
 
     def holds(self, digest: bytes) -> bool:
-        return digest in self._index.blobs or digest in self._index.files
+        return self._lookup.holds(digest)
 
     def size_of(self, digest: bytes) -> int | None:
         return self._lookup.size_of(digest)
 
     def read(self, digest: bytes) -> bytes:
-        return self._lookup.read_at(digest, 0, self.size_of(digest) or 0)
+        return self._lookup.read(digest)
 
     def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
         return self._lookup.read_at(digest, offset, length)
 
     def forget(self, digest: bytes) -> None:
-        self._index.blobs.pop(digest, None)
-        self._index.files.pop(digest, None)
+        self._index.held.forget(digest)
 
     def ingest(self) -> DiskIngest:
         return DiskIngest(self._opened.folder, self._calls, holds=self.holds, published=self._publish)
@@ -199,10 +198,13 @@ class DiskJournal:
         return 0
 
     def committed_of(self, actor: bytes) -> int:
-        return bisect_left(self._index.events.get(actor, ()), self._commits.committed_to)
+        positions = self._index.events.get(actor)
+        if positions is None:
+            return self._index.count(actor)
+        return bisect_left(positions, self._commits.committed_to)
 
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
-        return self._opened.tips
+        return self._index.tips()
 
     def checkpoint(self) -> Note:
         return self._commits.note
@@ -222,6 +224,18 @@ class DiskJournal:
             return self._opened.keys.prepare(new, current=self.key, origin=self.origin)
         except OSError as error:
             raise failure("the next key could not be kept", error) from error
+
+    def _go_on_with(self, actor: bytes, data: bytes) -> array[int]:
+        """The positions of a chain whose first event since the opening this is.
+
+        Raises:
+            CorruptJournalError: it does not name the hash of the event before it: an index lied.
+        """
+        if self._index.count(actor):
+            parent, head = parent_of(data), self._lookup.head(actor)
+            if parent != head:
+                raise CorruptJournalError(f"head of {actor.hex()}", expected=head.hex(), found=parent.hex())
+        return self._index.going_on(actor)
 
     def _go_on(self) -> Log:
         opened = self._opened
@@ -257,7 +271,7 @@ class DiskJournal:
 
     def _publish(self, digest: bytes, size: int) -> None:
         """A content is, or will be, in its file; worker threads call this too."""
-        self._index.files[digest] = size
+        self._index.held.files[digest] = size
         self._unnamed[digest] = size
 
     def _name(self, data: bytes) -> None:

@@ -6,6 +6,7 @@ key.next          there while one key hands over to the next: the next one
 lock              held (flock) by the process that has the folder open; names it
 segments/00000001 the log; the next file goes on where one ends
 blobs/ab/ab01…    one content over 1 MiB, under its hash
+index/00000001    what that segment holds; there once the next was begun, or to be made anew
 closed            there after a clean close: where the log ends
 tmp/              files being written; swept at opening
 cut/              torn bytes that were cut off the log
@@ -22,6 +23,7 @@ from theater.journal.marks import Closed, Format
 
 SEGMENT_DIGITS = 8
 FOLDERS = ("segments", "blobs", "tmp", "cut")
+_LATER = "index"  # a folder made when the first segment is full
 FILES = ("format", "key", "key.next", "lock", "closed")
 _MARK_LIMIT = 4096  # bytes; the small texts are under 300
 
@@ -35,6 +37,7 @@ class Folder:
         self.blobs = self.path / "blobs"
         self.tmp = self.path / "tmp"
         self.cut = self.path / "cut"
+        self.indexes = self.path / "index"
 
     def format(self) -> Format:
         """What the folder is.
@@ -59,7 +62,7 @@ class Folder:
         Raises:
             CorruptJournalError: something else stands there.
         """
-        for name in (*FILES, *FOLDERS):
+        for name in (*FILES, *FOLDERS, _LATER):
             path = self.path / name
             wanted = stat.S_ISREG if name in FILES else stat.S_ISDIR
             try:
@@ -100,6 +103,14 @@ class Folder:
     def segment(self, number: int) -> Path:
         return self.segments / f"{number:0{SEGMENT_DIGITS}}"
 
+    def index(self, number: int) -> Path:
+        return self.indexes / f"{number:0{SEGMENT_DIGITS}}"
+
+    def read_index(self, number: int) -> bytes:
+        """The bytes of a segment's index; empty if there is none."""
+        path = self.index(number)
+        return path.read_bytes() if path.is_file() else b""
+
     def read(self, number: int, offset: int) -> bytes:
         """The bytes of a segment from `offset` on; empty if there are none."""
         try:
@@ -108,6 +119,10 @@ class Folder:
                 return file.read()
         except FileNotFoundError:
             return b""
+
+    def size(self, number: int) -> int:
+        """The length of a segment, bytes."""
+        return self.segment(number).stat().st_size
 
     def read_at(self, number: int, offset: int, length: int) -> bytes:
         """At most `length` bytes of a segment."""

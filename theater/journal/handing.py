@@ -179,8 +179,8 @@ def current_key(mark: Format, note: Note, index: Index, lookup: Lookup) -> Verif
     known = key_id(mark.origin, mark.key)
     if all(line.name != mark.origin or line.key_id == known for line in note.signatures):
         return mark.key
-    for position in reversed(index.events.get(_ROOT, ())):
-        kind, payload = lookup.frame(position)
+    for seq in reversed(range(index.count(_ROOT))):
+        kind, payload = lookup.frame(index.position(_ROOT, seq))
         if kind == EVENT and _KIND in payload:
             event = Event.read(payload)
             if event.kind == "theater/key":

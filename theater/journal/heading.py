@@ -14,8 +14,10 @@ EVENT_START = b"\x97\x01\xc4\x10"
 STUB_START = b"\x93\xc4\x10"
 _SEQ = len(EVENT_START) + ACTOR_BYTES
 _NO_PARENT = 0xC0
+_NIL = b"\xc0"
 _PARENT = b"\xc4\x20"
 _PARENT_BYTES = 34
+_STOPPED = b"\xadactor/stopped"
 ONE_BYTE, TWO_BYTES = 0xCC, 0xCD  # follow; an integer below is its own byte
 _WIDTHS = {ONE_BYTE: 1, TWO_BYTES: 2, 0xCE: 4, 0xCF: 8}
 _SMALL = 0x80
@@ -41,12 +43,38 @@ def time_of(data: bytes) -> int:
     Raises:
         MalformedError: the bytes do not begin as an event does.
     """
+    return unsigned(data, _after_parent(data))[0]
+
+
+def parent_of(data: bytes) -> bytes:
+    """Read the hash of the event before, 32 bytes; empty if the event is the first.
+
+    Raises:
+        MalformedError: the bytes do not begin as an event does.
+    """
+    after = _after_parent(data)
+    _, parent = unsigned(data, _SEQ)
+    return data[parent + len(_PARENT) : after]
+
+
+def is_end(data: bytes) -> bool:
+    """Say whether an event is the end of its actor.
+
+    Raises:
+        MalformedError: the bytes do not begin as an event does.
+    """
+    _, kind = unsigned(data, _after_parent(data))
+    return data[kind : kind + len(_STOPPED)] == _STOPPED
+
+
+def _after_parent(data: bytes) -> int:
     heading(data)
     _, parent = unsigned(data, _SEQ)
-    if data[parent : parent + 1] != bytes([_NO_PARENT]) and data[parent : parent + 2] != _PARENT:
+    if data[parent : parent + 1] == _NIL:
+        return parent + 1
+    if data[parent : parent + 2] != _PARENT:
         raise _malformed(data)
-    after = parent + (1 if data[parent] == _NO_PARENT else _PARENT_BYTES)
-    return unsigned(data, after)[0]
+    return parent + _PARENT_BYTES
 
 
 def unsigned(data: bytes, at: int) -> tuple[int, int]:

@@ -1,114 +1,200 @@
-"""Where everything in a journal is: events by chain, contents by digest; a fold over its batches, pure.
+"""Where everything in a journal is: events by chain, contents by digest; put together from its segments.
 
-A position is one integer, the segment's number shifted by 32 bits plus the offset of a frame in it. A chain's
-positions stand in a compact array by seq, so an event costs 8 bytes and a blob about 150.
+A position is one integer, the segment's number shifted by 32 bits plus the offset of a frame in it. What
+stood there at the opening stays in the tables of the segments, 4 bytes an event and about 200 a chain; chains
+that go on, or are read far back, are laid out in an array of positions by seq, 8 bytes an event.
 """
 
 from __future__ import annotations
 
 from array import array
 from base64 import b64encode
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from itertools import compress, repeat
+from operator import add, not_
 
-from theater.errors import CorruptJournalError, MalformedError
-from theater.journal.frames import (
-    BLOB,
-    DIGEST_BYTES,
-    EVENT,
-    FILE,
-    FRONTIER,
-    HEADER_BYTES,
-    STUB,
-    read_file,
-    read_frontier,
-)
-from theater.journal.heading import ACTOR_BYTES, EVENT_START, ONE_BYTE, STUB_START, TWO_BYTES, unsigned
+from theater.errors import CorruptJournalError
+from theater.journal.heading import ACTOR_BYTES
+from theater.journal.held import SEGMENT_SHIFT, Held
+from theater.journal.table import Table, Tabling, root_in
 from theater.journal.walk import Batch
-from theater.merkle import EMPTY_ROOT
+from theater.merkle import HASH_BYTES
 
-SEGMENT_SHIFT = 32
-LENGTH_BITS = 21  # of a blob, at most 1 MiB
+_STEPS = 4  # segments; a chain that is read further back is laid out
+_NONE = array("I")
 
 
 class Index:
-    """What the batches so far hold, and where."""
+    """What the log holds so far, and where."""
 
-    __slots__ = ("blobs", "events", "files", "note", "origin", "size")
+    __slots__ = (
+        "_ended", "_ends", "_laid_out", "_older", "_rows", "_starts", "_tables", "_tops", "batches",
+        "events", "held", "last_time", "note", "origin", "size",
+    )  # fmt: skip
 
-    def __init__(self, origin: str) -> None:
-        self.events: dict[bytes, array[int]] = {}  # positions by seq
-        self.blobs: dict[bytes, int] = {}  # position << LENGTH_BITS | length of the content
-        self.files: dict[bytes, int] = {}  # size of a content in `blobs/`
+    def __init__(self, origin: str, *, digest_at: Callable[[int], bytes]) -> None:
+        """Begin with nothing; `digest_at` reads the digest of a blob by its position."""
+        self.events: dict[bytes, array[int]] = {}  # positions by seq, of chains that went on since
+        self.held = Held(digest_at)
         self.size = 0  # events
+        self.batches = 0
         self.note = b""  # of the newest commit
+        self.last_time = 0  # of the newest event in the tables
         self.origin = origin
+        self._laid_out: dict[bytes, array[int]] = {}  # of chains that were only read
+        self._tables: list[Table] = []
+        self._starts: list[array[int]] = []  # of each table, where in `offsets` each chain begins
+        self._tops: list[int] = []  # of each table, the number of its first row
+        # A row is what one table says of one chain. Rows are numbered through all tables.
+        self._rows: dict[bytes, int] = {}  # the newest row of each chain
+        self._older = array("q")  # of each row, the one before of its chain, or -1
+        self._ends = array("Q")  # of each row, the events of its chain up to there
+        self._ended = bytearray()  # of each row, whether the chain goes on no more
 
-    def add(self, batch: Batch) -> None:
-        """Take in the next batch.
+    # -- taking in ---------------------------------------------------------------------------------------
+
+    def take(self, table: Table) -> None:
+        """Take in the next segment.
 
         Raises:
-            CorruptJournalError: it does not follow the batches so far.
+            CorruptJournalError: it does not follow those before it.
         """
-        try:
-            self._add(batch)
-        except MalformedError as error:
-            raise self._corrupt(batch, "frames as the format says", error) from error
+        found = table.size, b64encode(table.root)
+        expected = self.size, root_in(self.note)
+        if found != expected:
+            raise _corrupt(table, f"a frontier of {expected}", found)
+        actors = _pieces(table.actors, ACTOR_BYTES)
+        older = array("q", map(self._rows.get, actors, repeat(-1)))
+        counted = array("Q", [0 if row < 0 else self._ends[row] for row in older])
+        if counted != table.firsts:
+            at = next(at for at, first in enumerate(table.firsts) if first != counted[at])
+            raise _corrupt(table, f"event {counted[at]} of {actors[at].hex()}", f"event {table.firsts[at]}")
+        top = len(self._ends)
+        self._tables.append(replace(table, actors=b"", digests=b"", blobs=_NONE, files=b"", sizes=_NONE))
+        self._starts.append(table.starts())
+        self._tops.append(top)
+        self._older += older
+        self._ends.extend(map(add, table.firsts, table.counts))
+        self._ended += table.ended
+        self._rows.update(zip(actors, range(top, top + len(actors)), strict=True))
+        self.held.take(table)
+        self.size += len(table.offsets)
+        self.batches += table.batches
+        self.note = table.note
+        self.last_time = table.last_time or self.last_time
 
-    def _add(self, batch: Batch) -> None:
-        if batch.frames[0][0] == FRONTIER:
-            self._begin(batch)
-        elif batch.place.offset == 0:
-            raise self._corrupt(batch, "a frontier first", "none")
-        chunk = batch.chunk
-        here = (batch.place.segment << SEGMENT_SHIFT) + batch.base - HEADER_BYTES
-        for kind, start, end in batch.frames:
-            if kind == EVENT:
-                self._place(batch, start + len(EVENT_START), here + start)
-            elif kind == BLOB:
-                digest = chunk[start : start + DIGEST_BYTES]
-                self.blobs[digest] = here + start << LENGTH_BITS | end - start - DIGEST_BYTES
-            elif kind == FILE:
-                digest, size = read_file(chunk[start:end])
-                self.files[digest] = size
-            elif kind == STUB:
-                self._place(batch, start + len(STUB_START), here + start)
-        self._commit(batch)
+    def add(self, batch: Batch) -> None:
+        """Take in the next batch, once all segments before it were taken.
 
-    def _place(self, batch: Batch, actor_at: int, position: int) -> None:
-        """Note where the next event of a chain is; a million of them take most of an opening."""
-        chunk = batch.chunk
-        after = actor_at + ACTOR_BYTES
-        actor = chunk[actor_at:after]
-        seq = chunk[after]
-        if seq == TWO_BYTES:
-            seq = chunk[after + 1] << 8 | chunk[after + 2]
-        elif seq >= ONE_BYTE:
-            seq, _ = unsigned(chunk, after)
+        Raises:
+            CorruptJournalError: it does not follow those before it.
+        """
+        tabling = Tabling(self.origin, size=self.size, note=self.note, counted=self.count)
+        tabling.add(batch)
+        here = batch.place.segment << SEGMENT_SHIFT
+        for actor, (_, offsets) in tabling.rows.items():
+            self.going_on(actor).extend(map(add, offsets, repeat(here)))
+        for digest, offset in tabling.blobs:
+            self.held.place(digest, here + offset)
+        self.held.files.update(tabling.files)
+        self.size = tabling.size
+        self.batches += 1
+        self.note = tabling.note
+
+    # -- looking up --------------------------------------------------------------------------------------
+
+    def actors(self) -> Iterator[bytes]:
+        """The ids of all chains, in the order of their first events."""
+        yield from tuple(self._rows)
+        yield from [actor for actor in self.events if actor not in self._rows]
+
+    def count(self, actor: bytes) -> int:
+        """How many events a chain has."""
+        positions = self.events.get(actor)
+        if positions is not None:
+            return len(positions)
+        row = self._rows.get(actor)
+        return 0 if row is None else self._ends[row]
+
+    def position(self, actor: bytes, seq: int) -> int:
+        """Where an event is, which there is."""
+        positions = self.events.get(actor) or self._laid_out.get(actor)
+        if positions:
+            return positions[seq]
+        row = self._rows[actor]
+        for _ in range(_STEPS):
+            top, table, starts = self._of(row)
+            first = table.firsts[row - top]
+            if first <= seq:
+                return (table.segment << SEGMENT_SHIFT) + table.offsets[starts[row - top] + seq - first]
+            row = self._older[row]
+        positions = self._laid_out[actor] = self._lay_out(actor)
+        return positions[seq]
+
+    def going_on(self, actor: bytes) -> array[int]:
+        """The positions of a chain by seq, for those of its new events to be added."""
         positions = self.events.get(actor)
         if positions is None:
-            positions = self.events[actor] = array("Q")
-        if seq != len(positions):
-            raise self._corrupt(batch, f"event {len(positions)} of {actor.hex()}", f"event {seq}")
-        positions.append(position)
-        self.size += 1
+            positions = self.events[actor] = self._lay_out(actor)
+            self._laid_out.pop(actor, None)
+        return positions
 
-    def _begin(self, batch: Batch) -> None:
-        """Compare the frontier at the start of a batch with the commit before it."""
-        _, start, end = batch.frames[0]
-        segment, frontier = read_frontier(batch.chunk[start:end])
-        root = self.note.split(b"\n", 3)[2] if self.note else b64encode(EMPTY_ROOT)
-        found = segment, frontier.size, b64encode(frontier.root())
-        expected = batch.place.segment, self.size, root
-        if found != expected:
-            raise self._corrupt(batch, f"a frontier of {expected}", found)
+    def _lay_out(self, actor: bytes) -> array[int]:
+        parts: list[array[int]] = []
+        row = self._rows.get(actor, -1)
+        while row >= 0:
+            top, table, starts = self._of(row)
+            offsets = table.offsets[starts[row - top] : starts[row - top + 1]]
+            parts.append(array("Q", map(add, offsets, repeat(table.segment << SEGMENT_SHIFT))))
+            row = self._older[row]
+        positions = array("Q")
+        for part in reversed(parts):
+            positions += part
+        return positions
 
-    def _commit(self, batch: Batch) -> None:
-        start = f"{self.origin}\n{self.size}\n".encode()
-        if not batch.commit.note.startswith(start):
-            raise self._corrupt(batch, start, batch.commit.note)
-        self.note = batch.commit.note
+    def living(self) -> list[bytes]:
+        """The chains in the tables that go on: their last event is there, and no `actor/stopped`."""
+        return list(compress(self._rows, map(not_, map(self._ended.__getitem__, self._rows.values()))))
 
-    def _corrupt(self, batch: Batch, expected: object, found: object) -> CorruptJournalError:
-        segment, offset = batch.place
-        return CorruptJournalError(
-            f"batch at offset {offset} of segment {segment}", expected=expected, found=found
-        )
+    def head(self, actor: bytes) -> bytes:
+        """The hash of the last event of a chain in the tables, 32 bytes."""
+        row = self._rows[actor]
+        top, table, _ = self._of(row)
+        return table.heads[HASH_BYTES * (row - top) : HASH_BYTES * (row - top + 1)]
+
+    def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
+        """Number of events and head of each chain in the tables."""
+        return _Tips(self._rows, self._ends, self.head)
+
+    def _of(self, row: int) -> tuple[int, Table, array[int]]:
+        """The table in which a row is: the number of its first row, itself, and where its chains begin."""
+        number = bisect_right(self._tops, row) - 1
+        return self._tops[number], self._tables[number], self._starts[number]
+
+
+class _Tips(Mapping[bytes, tuple[int, bytes]]):
+    """Read from the tables one by one, when somebody asks."""
+
+    def __init__(self, rows: dict[bytes, int], ends: array[int], head: Callable[[bytes], bytes]) -> None:
+        self._rows = rows
+        self._ends = ends
+        self._head = head
+
+    def __getitem__(self, actor: bytes) -> tuple[int, bytes]:
+        return self._ends[self._rows[actor]], self._head(actor)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+
+def _pieces(content: bytes, width: int) -> list[bytes]:
+    return [content[at : at + width] for at in range(0, len(content), width)]
+
+
+def _corrupt(table: Table, expected: object, found: object) -> CorruptJournalError:
+    return CorruptJournalError(f"segment {table.segment}", expected=expected, found=found)

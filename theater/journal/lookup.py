@@ -6,13 +6,17 @@ from collections.abc import Callable
 from zlib import crc32
 
 from theater.errors import ContentNotFoundError, CorruptJournalError, HistoryCutError
+from theater.event import event_hash
 from theater.journal.folder import Folder
 from theater.journal.frames import CHECK_BYTES, DIGEST_BYTES, EVENT, HEADER_BYTES, STUB, read_header
-from theater.journal.index import LENGTH_BITS, SEGMENT_SHIFT, Index
+from theater.journal.heading import heading
+from theater.journal.held import SEGMENT_SHIFT
+from theater.journal.index import Index
+from theater.merkle import HASH_BYTES
 
 _GUESS = 2048  # bytes read at once: most events whole
+_LEAD = HEADER_BYTES + DIGEST_BYTES  # of a blob, before its content
 _OFFSET = (1 << SEGMENT_SHIFT) - 1
-_LENGTH = (1 << LENGTH_BITS) - 1
 
 
 def _nothing_pending(position: int, length: int) -> None:
@@ -39,17 +43,21 @@ class Lookup:
         self._index = index
         self._pending = pending
         self._writing = writing
+        index.held.digest_at = self._digest_at
 
     def event(self, actor: bytes, seq: int) -> bytes:
         """Read the bytes of an event.
 
         Raises:
             HistoryCutError: there is none, or it was removed.
-            CorruptJournalError: its frame is not whole any more.
+            CorruptJournalError: its frame is not whole any more, or another stands where the index says.
         """
         kind, payload = self.frame(self.position(actor, seq))
         if kind == STUB:
             raise HistoryCutError(f"event {seq} of {actor.hex()} was removed")
+        if heading(payload) != (actor, seq):
+            found = "{}/{}".format(*heading(payload))
+            raise CorruptJournalError("an index", expected=f"{actor.hex()}/{seq}", found=found)
         return payload
 
     def position(self, actor: bytes, seq: int) -> int:
@@ -58,15 +66,35 @@ class Lookup:
         Raises:
             HistoryCutError: there is none.
         """
-        positions = self._index.events.get(actor, ())
-        if not 0 <= seq < len(positions):
+        if not 0 <= seq < self._index.count(actor):
             raise HistoryCutError(f"no event {seq} of {actor.hex()} is in this journal")
-        return positions[seq]
+        return self._index.position(actor, seq)
+
+    def head(self, actor: bytes) -> bytes:
+        """The hash of a chain's newest event, 32 bytes; a removed one has left it."""
+        kind, payload = self.frame(self._index.position(actor, self._index.count(actor) - 1))
+        return event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
+
+    def holds(self, digest: bytes) -> bool:
+        """Say whether a content is here."""
+        return digest in self._index.held.files or self._blob(digest) is not None
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it is not here."""
-        place = self._index.blobs.get(digest)
-        return self._index.files.get(digest) if place is None else place & _LENGTH
+        blob = self._blob(digest)
+        return self._index.held.files.get(digest) if blob is None else blob[1]
+
+    def read(self, digest: bytes) -> bytes:
+        """Read a content whole.
+
+        Raises:
+            ContentNotFoundError: it is not here.
+        """
+        blob = self._blob(digest, _GUESS)
+        if blob is None:
+            return self._from_file(digest, 0, self._index.held.files.get(digest, 0))
+        position, length, start = blob
+        return start if len(start) == length else self._bytes(position, length)
 
     def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
         """Read at most `length` bytes of a content from `offset` on.
@@ -74,11 +102,28 @@ class Lookup:
         Raises:
             ContentNotFoundError: it is not here.
         """
-        place = self._index.blobs.get(digest)
-        if place is not None:
-            length = max(0, min(length, (place & _LENGTH) - offset))
-            return self._bytes((place >> LENGTH_BITS) + HEADER_BYTES + DIGEST_BYTES + offset, length)
-        if digest not in self._index.files:
+        blob = self._blob(digest)
+        if blob is None:
+            return self._from_file(digest, offset, length)
+        position, size, _ = blob
+        return self._bytes(position + offset, max(0, min(length, size - offset)))
+
+    def _blob(self, digest: bytes, room: int = 0) -> tuple[int, int, bytes] | None:
+        """Position and length of a blob's content, and at most `room` bytes of it; None if it is not here."""
+        position = self._index.held.candidate(digest)
+        if position is None:
+            return None
+        found = self._bytes(position, _LEAD + room)
+        if found[HEADER_BYTES:_LEAD] != digest:
+            return None
+        length = read_header(found)[1] - DIGEST_BYTES
+        return position + _LEAD, length, found[_LEAD : _LEAD + length]
+
+    def _digest_at(self, position: int) -> bytes:
+        return self._bytes(position + HEADER_BYTES, DIGEST_BYTES)
+
+    def _from_file(self, digest: bytes, offset: int, length: int) -> bytes:
+        if digest not in self._index.held.files:
             raise ContentNotFoundError(f"sha256:{digest.hex()} is not in this journal")
         content = self._writing(digest)
         if content is None:

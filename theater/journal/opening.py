@@ -17,21 +17,19 @@ from theater.errors import (
     MalformedError,
     SignatureError,
 )
-from theater.event import event_hash
 from theater.journal.calls import Calls, failure
 from theater.journal.folder import Folder
-from theater.journal.frames import EVENT, FRONTIER, STUB, read_frontier
 from theater.journal.handing import KeyHolder, KeySource, current_key
-from theater.journal.heading import time_of
 from theater.journal.index import Index
+from theater.journal.loading import load
 from theater.journal.lock import Lock
 from theater.journal.lookup import Lookup
 from theater.journal.making import fill, is_theater, make_path
 from theater.journal.marks import Closed, Format
 from theater.journal.tidying import put_in_order
-from theater.journal.walk import Batch, Place, Walk
+from theater.journal.walk import Place, Walk
 from theater.keys import SigningKey
-from theater.merkle import HASH_BYTES, Frontier
+from theater.merkle import Frontier
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +43,6 @@ class Opened:
     index: Index
     frontier: Frontier
     note: Note  # the newest checkpoint
-    tips: dict[bytes, tuple[int, bytes]]
-    last_time: int
     place: Place  # where the log goes on
     cut: Path | None  # where the bytes of a torn batch are kept
 
@@ -85,41 +81,15 @@ def open_folder(path: str | os.PathLike[str], *, key: KeySource | None, origin: 
 
 def _take(folder: Folder, lock: Lock, keys: KeyHolder, calls: Calls) -> Opened:
     mark = folder.format()
-    index, walk, frontier = _read(folder, mark.origin)
+    loaded = load(folder, mark.origin)
+    frontier, walk = loaded.frontier, loaded.walk
     checkpoint = Checkpoint(mark.origin, frontier.size, frontier.root())
     _refuse_damage(folder, walk, checkpoint)
-    key, note = _newest(folder, mark, index, checkpoint, keys)
-    tips, last_time = _tips(folder, index)
+    key, note = _newest(folder, mark, loaded.index, checkpoint, keys)
     lock.sign()
-    cut = put_in_order(folder, walk, index, calls)
+    cut = put_in_order(folder, loaded, calls)
     keys.settle(mark, key)
-    return Opened(folder, lock, keys, key, index, frontier, note, tips, last_time, walk.place, cut)
-
-
-def _read(folder: Folder, origin: str) -> tuple[Index, Walk, Frontier]:
-    """Read the whole log; the Merkle tree is hashed on from the last frontier in it."""
-    index = Index(origin)
-    walk = Walk(folder, origin=origin)
-    recent: list[Batch] = []
-    for batch in walk:
-        index.add(batch)
-        if batch.frames[0][0] == FRONTIER:
-            recent.clear()
-        recent.append(batch)
-    return index, walk, _frontier(recent)
-
-
-def _frontier(recent: list[Batch]) -> Frontier:
-    frontier = Frontier()
-    for batch in recent:
-        for kind, start, end in batch.frames:
-            if kind == FRONTIER:
-                _, frontier = read_frontier(batch.chunk[start:end])
-            elif kind == EVENT:
-                frontier.append(event_hash(batch.chunk[start:end]))
-            elif kind == STUB:
-                frontier.append(batch.chunk[end - HASH_BYTES : end])
-    return frontier
+    return Opened(folder, lock, keys, key, loaded.index, frontier, note, walk.place, cut)
 
 
 def _refuse_damage(folder: Folder, walk: Walk, checkpoint: Checkpoint) -> None:
@@ -154,20 +124,6 @@ def _newest(
     if found != expected:
         raise CorruptJournalError("the newest checkpoint", expected=expected, found=found)
     return keys.find(current, origin=mark.origin), note
-
-
-def _tips(folder: Folder, index: Index) -> tuple[dict[bytes, tuple[int, bytes]], int]:
-    """Number of events and head of each chain, and the time of the newest event."""
-    lookup = Lookup(folder, index)
-    tips: dict[bytes, tuple[int, bytes]] = {}
-    last_time = 0
-    for actor, positions in index.events.items():
-        kind, payload = lookup.frame(positions[-1])
-        if kind == EVENT:
-            last_time = max(last_time, time_of(payload))
-        head = event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
-        tips[actor] = len(positions), head
-    return tips, last_time
 
 
 def _require_writable(folder: Folder) -> None:

@@ -9,7 +9,7 @@ from zlib import crc32
 from theater.checkpoint import Note
 from theater.journal.blobs import Draft
 from theater.journal.frames import COMMIT, FRONTIER, Commit, frame, frontier_payload, pack_check, pack_head
-from theater.journal.index import SEGMENT_SHIFT
+from theater.journal.held import SEGMENT_SHIFT
 from theater.journal.walk import Place
 from theater.loop import Future
 from theater.merkle import Frontier

@@ -14,7 +14,7 @@ To see every byte, as `verify` does:
     `read_frontier`, `read_file` of `frames.py` read those payloads; `BLOB` is digest and content.
 
 To look things up, call `refresh()` (again for what came since), then:
-    reader.index.events                actor: array of positions by seq; `reader.event(actor, seq)` its bytes
+    reader.index.actors(), .count(actor)           who is there; `reader.event(actor, seq)` its bytes
     reader.index.size, .note           events so far, and the newest signed note
     reader.read(digest), read_at, size_of          contents, not verified
 """
@@ -22,15 +22,15 @@ To look things up, call `refresh()` (again for what came since), then:
 from __future__ import annotations
 
 import os
+from functools import partial
 
-from theater.event import event_hash
 from theater.journal.folder import Folder
-from theater.journal.frames import EVENT, HEADER_BYTES
+from theater.journal.frames import HEADER_BYTES
 from theater.journal.index import Index
+from theater.journal.loading import digest_at, load
 from theater.journal.lookup import Lookup
 from theater.journal.marks import Closed
 from theater.journal.walk import START, Place, Walk
-from theater.merkle import HASH_BYTES
 
 
 class Reader:
@@ -47,7 +47,7 @@ class Reader:
         mark = self.folder.format()
         self.origin = mark.origin
         self.key = mark.key
-        self.index = Index(self.origin)
+        self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
         self._lookup = Lookup(self.folder, self.index)
         self._place = START
 
@@ -72,13 +72,21 @@ class Reader:
         """
         if not self._has_news():
             return 0
-        walk = self.walk(since=self._place)
-        count = 0
-        for batch in walk:
-            self.index.add(batch)
-            self._place = walk.place
-            count += 1
-        return count
+        before = self.index.batches
+        if self._place == START:
+            self._load()
+        else:
+            walk = self.walk(since=self._place)
+            for batch in walk:
+                self.index.add(batch)
+                self._place = walk.place
+        return self.index.batches - before
+
+    def _load(self) -> None:
+        loaded = load(self.folder, self.origin)
+        self.index = loaded.index
+        self._lookup = Lookup(self.folder, self.index)
+        self._place = loaded.walk.place
 
     def _has_news(self) -> bool:
         """A look at 9 bytes: a walk reads the rest of the segment, tens of milliseconds of zeros."""
@@ -100,8 +108,7 @@ class Reader:
 
     def head(self, actor: bytes) -> bytes:
         """The hash of an actor's newest event, 32 bytes; a removed one has left it."""
-        kind, payload = self._lookup.frame(self.index.events[actor][-1])
-        return event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
+        return self._lookup.head(actor)
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it is not here."""
@@ -113,7 +120,7 @@ class Reader:
         Raises:
             ContentNotFoundError: it is not here.
         """
-        return self._lookup.read_at(digest, 0, self.size_of(digest) or 0)
+        return self._lookup.read(digest)
 
     def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
         """At most `length` bytes of a content, not verified.
