@@ -25,7 +25,7 @@ NAMES = """
     ForgedError Grants History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
     MailboxFullError MalformedError ManifestError Message MissingError NameTakenError NotAllowedError
     NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Reply Report
-    Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Statistics Store
+    Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Snapshots Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
     Theater TheaterError Timer VerifyKey effect handler Change Parting
 """

@@ -68,6 +68,7 @@ SHELL_TEXT = """
     notices
     timers
     watching
+    snapshots
     clinging
     signals
     orders
@@ -84,6 +85,7 @@ SHELL_TEXT = """
     life
     cell
     spawning
+    past
     sleepers
     redelivery
     imported

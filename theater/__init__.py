@@ -73,6 +73,7 @@ from theater.restart import (
     Strategy,
 )
 from theater.resuming import LeftAlone, Resumed
+from theater.snapshots import Snapshots
 from theater.statistics import Statistics
 from theater.store import ContentStream, Store, Stores
 from theater.streaming import Stream
@@ -158,6 +159,7 @@ __all__ = [
     "SetupError",
     "SignatureError",
     "SigningKey",
+    "Snapshots",
     "Statistics",
     "Store",
     "StoreNotFoundError",

@@ -10,7 +10,7 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from theater import ending, life, sending, settling
+from theater import ending, life, sending, settling, snapshots
 from theater.context import Context
 from theater.errors import SetupError
 from theater.extras import Extras
@@ -40,10 +40,10 @@ class Cell(Mailbox):
 
     # fmt: off
     __slots__ = (
-        "__weakref__", "actor", "children", "current", "ended", "events", "extras", "handled", "handlers",
-        "head", "id", "initial", "is_ending", "is_open", "keeper", "killed", "name", "options",
+        "__weakref__", "actor", "children", "cost", "current", "due", "ended", "events", "extras", "handled",
+        "handlers", "head", "id", "initial", "is_ending", "is_open", "keeper", "killed", "name", "options",
         "plan", "reason", "ref", "restarts", "signals", "stale", "started", "state", "stopping",
-        "stores", "supervisor", "task", "theater", "timers", "turn", "waits", "watchers", "world",
+        "stores", "supervisor", "task", "theater", "timers", "turn", "waits", "watchers", "weight", "world",
     )
     # fmt: on
 
@@ -57,6 +57,9 @@ class Cell(Mailbox):
         self.name = name
         self.options = options
         self.events = 0  # in its chain
+        self.due = snapshots.NEVER  # how many there are when a snapshot is looked to
+        self.weight = 0  # bytes that its chain has grown by since the last one
+        self.cost = 0  # bytes that the last one took
         self.head: bytes | None = None
         self.actor: Actor | None = None
         self.keeper: StateKeeper | None = None  # of the last good state
@@ -227,13 +230,21 @@ class Cell(Mailbox):
                 theater.blame(self, envelope.plan.name, before, now)
             before = now
             if count == _SLICE_MESSAGES or now - began > slice:
-                await pause()
+                await self._pause()
                 began = before = perf_counter()
                 count = 0
+
+    async def _pause(self) -> None:
+        """Let others have their turn."""
+        if self.events >= self.due:
+            snapshots.look(self)
+        await pause()
 
     async def _rest(self) -> None:
         """Nothing to do: wait, holding as little memory as can be."""
         self.queue = None
+        if self.events >= self.due:
+            snapshots.look(self)
         theater = self.theater
         waiter = self.waiter = self.loop.create_future()
         theater.active -= 1
@@ -269,6 +280,8 @@ class Cell(Mailbox):
             self.stale = True
         if self.theater.records_messages:
             settling.record_handled(self, envelope, plain, changed=changed)
+        elif changed:
+            self.due -= 1  # as an event would
         self.turn = None
         self.current = None
         if reply is not None and not reply.done():

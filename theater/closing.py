@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from theater import signals
+from theater import signals, snapshots
 from theater.clinging import PATIENCE, close_coroutine
 from theater.errors import NotRunningError, SetupError
 from theater.loop import Cancelled, Task, start, until_done
 from theater.owning import store_tasks
 from theater.restart import Reason
-from theater.sleepers import snapshot_body
 from theater.turn import message
 
 if TYPE_CHECKING:
@@ -90,16 +89,14 @@ def _seal(stage: Stage) -> None:
     """Tell whoever still waits, and write the last events."""
     stage.is_sealed = True
     stage.watch.end()
+    if stage.journal.failed is None:
+        for cell in stage.cells.values():
+            snapshots.at_close(cell)
+        left = stage.leftovers.are_there() or (stage.leftovers.scans and stage.asleep)
+        stage.recorder.append(stage.root, "theater/closed", {"waiting": True} if left else {})
     stage.dismiss(
         lambda cell, envelope: NotRunningError("the theater is closed", message=message(cell, envelope))
     )
-    if stage.journal.failed is None:
-        for cell in stage.cells.values():
-            body = snapshot_body(cell)
-            if body is not None:
-                cell.record("actor/snapshot", body)
-        left = stage.leftovers.are_there() or (stage.leftovers.scans and stage.asleep)
-        stage.recorder.append(stage.root, "theater/closed", {"waiting": True} if left else {})
 
 
 async def _drain(stage: Stage, within: float) -> None:

@@ -138,9 +138,9 @@ class Context:
         notices.notice(cell, name, (ref, Reason.NORMAL), {})  # at the end itself nobody could be told
         is_led = cell.asked().prompter is not None
         limits.check_reach(cell, "watch", "@watch", ref._cell)
-        cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
+        seq = cell.note("message/sent", {"to": ref.id, "ask": False, "args": [name], "handler": "@watch"})
         if not is_led:
-            Watch(cell, name).begin(ref._cell)
+            Watch(cell, name, watched=ref.id, seq=seq).begin(ref._cell)
 
     def unwatch(self, ref: ActorRef[Any]) -> None:
         """Take back all watches on that actor; news that lies in the mailbox already is still handled."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from theater.rounds import Place, Round
     from theater.stashing import Stashed
     from theater.supervision import Supervision
+    from theater.watching import Watch
 
 
 class Extras:
@@ -36,6 +37,7 @@ class Extras:
         "stash",
         "supervision",
         "thrown",
+        "watches",
     )
 
     def __init__(self) -> None:
@@ -54,3 +56,4 @@ class Extras:
         self.place: Place | None = None  # in a restart of several
         self.round: Round | None = None  # a restart of several of its children
         self.supervision: Supervision | None = None  # in the place of what its class says
+        self.watches: dict[Watch, None] | None = None  # of whose end it was not told yet

@@ -26,6 +26,8 @@ class Chained(Protocol):
     id: bytes
     events: int
     head: bytes | None
+    weight: int  # bytes of its events, and of contents that came with them; it may be set back
+    due: int  # at how many events something is to be done; large events bring it nearer
 
 
 class Prompts(Protocol):
@@ -39,22 +41,25 @@ class Prompts(Protocol):
 class Line:
     """Where an actor's chain stands: the next event's seq, and the hash that it will name as its parent."""
 
-    __slots__ = ("events", "head", "id")
+    __slots__ = ("due", "events", "head", "id", "weight")
 
     def __init__(self, id: bytes, events: int = 0, head: bytes | None = None) -> None:
         self.id = id
         self.events = events
         self.head = head
+        self.weight = self.due = 0
 
 
 class Recorder:
     """Appends to chains, on one clock that never goes back."""
 
-    __slots__ = ("clock", "journal", "prompters", "time")
+    __slots__ = ("clock", "heft", "journal", "prompters", "time")
 
-    def __init__(self, journal: Journal, clock: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, clock: Callable[[], int], *, heft: int = _SHORT) -> None:
+        """Count each `heft` bytes of a large event as one event more."""
         self.journal = journal
         self.clock = clock
+        self.heft = heft
         self.time = journal.last_time  # of the newest event, nanoseconds since 1970 UTC
         self.prompters: dict[bytes, Prompts] = {}  # of actors whose message runs again along its record
 
@@ -83,15 +88,19 @@ class Recorder:
         self.journal.append(line.id, seq, data, head, blobs)
         line.events = seq + 1
         line.head = head
+        line.weight += len(data)
         return seq
 
     def _shorten(self, line: Chained, kind: str, data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
         """Move large values out of the event, each into a blob under its own hash."""
         blobs: list[bytes] = []
+        before, journal = line.weight, self.journal
 
         def keep(content: bytes) -> bytes:
             digest = sha256(content).digest()
-            self.journal.put(digest, content, kept=False)
+            if not journal.holds(digest):
+                line.weight += len(content)
+            journal.put(digest, content, kept=False)
             blobs.append(digest)
             return digest
 
@@ -102,6 +111,7 @@ class Recorder:
             )
         if len(data) > EVENT_LIMIT:
             raise ValueError(f"an event of {len(data)} bytes; at most {EVENT_LIMIT} fit")
+        line.due -= (line.weight - before + len(data)) // self.heft
         return data, tuple(blobs)
 
     def full(self, value: Any) -> Any:

@@ -9,8 +9,8 @@ from theater import sending
 from theater.errors import SetupError
 from theater.event import Event
 from theater.mailbox import Envelope
-from theater.recorder import ROOT
-from theater.sleepers import Letter, Past, Sleeper, fold
+from theater.past import Letter, Past, fold
+from theater.sleepers import Sleeper, since_snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -20,9 +20,15 @@ if TYPE_CHECKING:
 
 
 def events_of(stage: Stage, sleeper: Sleeper) -> Iterator[Event]:
-    """A chain as it was when its actor fell asleep, oldest first, with all that is large."""
-    for seq in range(sleeper.events):
-        event = Event.read(stage.journal.event(sleeper.id, seq))
+    """What a chain says when its actor wakes: its first event, and all from its newest full snapshot on."""
+    for event in since_snapshot(stage.journal, sleeper.id, sleeper.events):
+        event.body.update(stage.recorder.full(event.body))
+        yield event
+
+
+def _all_of(stage: Stage, actor: bytes, events: int) -> Iterator[Event]:
+    for seq in range(events):
+        event = Event.read(stage.journal.event(actor, seq))
         event.body.update(stage.recorder.full(event.body))
         yield event
 
@@ -31,10 +37,7 @@ def sent_to(stage: Stage, awake: Collection[bytes]) -> dict[bytes, list[Letter]]
     """What actors sent to those who wake, and was never received, in the order of sending."""
     if not stage.leftovers.scans:
         return {}
-    pasts = [
-        fold(events_of(stage, Sleeper(actor, "", "", ROOT, {}, events, head)))
-        for actor, (events, head) in stage.journal.tips().items()
-    ]
+    pasts = [fold(_all_of(stage, actor, events)) for actor, (events, _) in stage.journal.tips().items()]
     received = set().union(*(past.received for past in pasts))
     letters: dict[bytes, list[Letter]] = {}
     for past in pasts:
@@ -56,22 +59,11 @@ def mail(cell: Cell, past: Past, sent: list[Letter]) -> list[Envelope]:
     """
     known = {tuple(letter["from"][:2]) for letter in sent}
     kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in known]
-    letters = [one for one in (*_stashed(cell.theater, past), *kept, *sent) if not _is_left(cell, one)]
+    letters = [one for one in (*past.stashed.values(), *kept, *sent) if not _is_left(cell, one)]
     envelopes = [envelope_of(cell, letter) for letter in letters]
     if not cell.theater.was_closed:
         _take_the_first_durably(envelopes)
     return envelopes
-
-
-def _stashed(stage: Stage, past: Past) -> list[Letter]:
-    """What the actor had set aside at a crash, without what actors that sent it have withdrawn since."""
-    letters = [*past.stashed.values()]
-    tips = stage.journal.tips()
-    sent = {
-        sender: fold(events_of(stage, Sleeper(sender, "", "", ROOT, {}, *tips[sender]))).sent
-        for sender in {letter["from"][0] for letter in letters if letter["from"] is not None}
-    }
-    return [one for one in letters if one["from"] is None or one["from"][1] in sent[one["from"][0]]]
 
 
 def _is_left(cell: Cell, letter: Letter) -> bool:

@@ -14,6 +14,7 @@ from theater import (
     orders,
     redelivery,
     restarting,
+    snapshots,
     spawning,
     supervisor,
 )
@@ -26,13 +27,14 @@ from theater.imported import class_of, named
 from theater.mailbox import Envelope
 from theater.options import Options
 from theater.owning import restore_stores
+from theater.past import Past, SetTimer, fold
 from theater.plan import plan_of
 from theater.recorder import ROOT
 from theater.redelivery import events_of
 from theater.ref import ActorRef
 from theater.restart import Restore
 from theater.reunion import reunite
-from theater.sleepers import Past, Sleeper, fold
+from theater.sleepers import Sleeper
 from theater.timers import Timer
 
 if TYPE_CHECKING:
@@ -177,7 +179,7 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
     assert past.state is not None
     leftovers.fit(cell)
     envelopes = redelivery.mail(cell, past, letters)
-    timers = {seq: _timed(cell, event) for seq, event in past.timers.items()}
+    timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
     try:
         restarting.load(cell, past.state)
     except restarting.PROGRAM_ENDS:
@@ -193,6 +195,7 @@ def _begin(stage: Stage, waking: _Waking) -> None:
     stage.asleep.pop(waking.sleeper.name, None)
     stage.leftovers.waiting.pop(cell.id, None)
     cell.record("actor/resumed", {})
+    snapshots.begin(cell, since=past.snapshot)
     restore_stores(cell, events_of(stage, waking.sleeper))
     if cell.options.state is Restore.INITIAL:
         cell.initial = past.initial
@@ -204,16 +207,16 @@ def _begin(stage: Stage, waking: _Waking) -> None:
         notices.deliver(cell, envelope)
     redelivery.take_over(cell, waited or ())
     for seq, envelope in waking.timers.items():
-        event = past.timers[seq]
-        _rearm(stage, cell, event, envelope, since=past.fired.get(seq, event.time))
+        _rearm(stage, cell, seq, past.timers[seq], envelope)
 
 
-def _timed(cell: Cell, timer: Event) -> Envelope:
+def _timed(cell: Cell, timer: SetTimer) -> Envelope:
     return redelivery.envelope_of(cell, {**timer.body, "ask": False, "from": None})
 
 
-def _rearm(stage: Stage, cell: Cell, event: Event, envelope: Envelope, *, since: int) -> None:
+def _rearm(stage: Stage, cell: Cell, seq: int, told: SetTimer, envelope: Envelope) -> None:
     """Start a recorded timer again: what is overdue fires at once, and once only."""
-    delay = event.body["delay"] / _BILLION
-    timer = Timer(cell, envelope, delay=delay, every=event.body["every"])
-    timer.go_on(event.seq, within=max(0.0, delay - (stage.clock() - since) / _BILLION))
+    delay = told.body["delay"] / _BILLION
+    timer = Timer(cell, envelope, delay=delay, every=told.body["every"])
+    left = delay - (stage.clock() - told.since) / _BILLION
+    timer.go_on(seq, since=told.since, within=max(0.0, left))

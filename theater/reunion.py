@@ -10,7 +10,7 @@ from theater.watching import Watch
 
 if TYPE_CHECKING:
     from theater.cell import Cell
-    from theater.sleepers import Past
+    from theater.past import Past
     from theater.stage import Stage
 
 
@@ -28,10 +28,10 @@ def reunite(stage: Stage, awake: list[tuple[Cell, Past]]) -> None:
 
 def _watch_again(stage: Stage, cell: Cell, past: Past) -> None:
     """What it was told of is no longer in `past`, unless the news lies in its mailbox."""
-    for to, letter in past.watches():
+    for seq, (to, handler) in past.watched.items():
         watched = _cell_of(stage, to)
-        if not watched.has_ended or not past.has_letter(letter["args"][0], to):
-            Watch(cell, letter["args"][0]).begin(watched)
+        if not watched.has_ended or not past.has_letter(handler, to):
+            Watch(cell, handler, watched=to, seq=seq).begin(watched)
         if watched.state == "gone":
             cell.more().held.append(watched)  # the stage itself holds no sleepers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from theater import limits, orders, prompted, restarting, signals, supervisor
+from theater import limits, orders, prompted, restarting, signals, snapshots, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
 from theater.codec import prepare
@@ -212,6 +212,7 @@ def record_spawn(
         body.update({name: prepare(part) for name, part in more.items()})
         body = dict(sorted(body.items(), key=lambda item: (len(item[0]), item[0])))
     theater.recorder.append_prepared(cell, "actor/spawned", body)
+    snapshots.begin(cell)
     return seq
 
 

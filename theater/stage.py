@@ -21,6 +21,7 @@ from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, run
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import is_settled, read_sleepers, was_closed
+from theater.snapshots import Snapshots
 from theater.store.fold import Fold, fold_of
 from theater.turn import Held
 
@@ -53,8 +54,8 @@ class Stage:
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
-        "returned", "root", "sent", "slice", "slow", "strays", "tops", "views", "waiting",
-               "was_closed", "watch", "withdrawn",
+        "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops", "views", "waiting",
+        "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -65,11 +66,13 @@ class Stage:
         records_messages: bool,
         keep: int,
         key: KeySource | None,
+        snapshots: Snapshots | None,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
     ) -> None:
         self.folder = folder
         self.records_messages = records_messages
+        self.snapshots = None if folder is None else snapshots  # in memory nothing is resumed
         self.clock = clock
         self.entropy = entropy
         self.journal: Journal = (
@@ -114,7 +117,8 @@ class Stage:
         self.loop: Loop = loop
         await self.journal.open()
         self.journal.on_failure = self.crash
-        self.recorder = Recorder(self.journal, self.clock)
+        policy = self.snapshots or Snapshots()
+        self.recorder = Recorder(self.journal, self.clock, heft=-(-policy.bytes // policy.events))
         events, head = self.journal.tips().get(ROOT, (0, None))
         self.root = Line(ROOT, events, head)
         self.watch = TaskWatch.of(loop)

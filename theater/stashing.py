@@ -25,16 +25,21 @@ if TYPE_CHECKING:
 class Stashed(Onward):
     """A message that is set aside as soon as its handler returns; its asker goes on waiting."""
 
-    __slots__ = ("_cell", "_future", "_seq", "envelope", "mark")
+    __slots__ = ("_cell", "_future", "envelope", "mark", "seq")
 
     def __init__(self, cell: Cell, envelope: Envelope, seq: int) -> None:
         self.envelope = envelope
         self.mark = "stashed"
         self._cell = cell
-        self._seq = seq  # of `message/received`
+        self.seq = seq  # of `message/received`
         self._future: Future[Any] | None = envelope.reply
         envelope.reply = None
         envelope.onward = self
+
+    @property
+    def is_ask(self) -> bool:
+        """Whether somebody waits for the answer."""
+        return self._future is not None
 
     def settle(self) -> None:
         if self._future is not None and self._future.done():
@@ -59,8 +64,8 @@ class Stashed(Onward):
         elif self in (stash := cell.more().stash):
             stash.remove(self)
             cell.theater.withdrawn += 1
-            if self.envelope.sender is None and not cell.theater.is_cutting:  # an actor says so itself
-                cell.note("message/withdrawn", {"message": self._seq})
+            if not cell.theater.is_cutting:
+                cell.note("message/withdrawn", {"message": self.seq})
 
     def put_back(self) -> Envelope:
         """The message as it came, with arguments of its own."""

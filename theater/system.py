@@ -23,10 +23,13 @@ from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
 from theater.resuming import Resumed
 from theater.rotation import rotate_key
+from theater.snapshots import Snapshots
 from theater.stage import Stage
 from theater.statistics import Statistics, count
 
 A = TypeVar("A", bound=Actor)
+
+_USUAL = Snapshots()
 
 
 class Theater(Hindsight):
@@ -38,6 +41,7 @@ class Theater(Hindsight):
         keep: in memory, how many events are kept; older ones are dropped.
         closing: seconds in all that queued messages are given when the body ends normally.
         key: signs the checkpoints, or the path of a file for it; None makes one, kept in the folder.
+        snapshots: how often an actor in a folder is written down whole; None: only at the close.
         clock: nanoseconds since 1970 UTC, for the times of events.
         entropy: random bytes, for the ids of actors and stores.
     """
@@ -50,6 +54,7 @@ class Theater(Hindsight):
         keep: int = 100_000,
         closing: float = 5.0,
         key: KeySource | None = None,
+        snapshots: Snapshots | None = _USUAL,
         clock: Callable[[], int] = time.time_ns,
         entropy: Callable[[int], bytes] = os.urandom,
     ) -> None:
@@ -65,6 +70,7 @@ class Theater(Hindsight):
             records_messages=record_messages,
             keep=keep,
             key=key,
+            snapshots=snapshots,
             clock=clock,
             entropy=entropy,
         )

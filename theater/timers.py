@@ -24,7 +24,7 @@ class Timer:
     A periodic timer has at most one message waiting in the mailbox: after a pause there is no burst.
     """
 
-    __slots__ = ("_cell", "_envelope", "_every", "_handle", "_moment", "delay", "seq")
+    __slots__ = ("_cell", "_envelope", "_every", "_handle", "_moment", "delay", "seq", "since")
 
     def __init__(self, cell: Cell, envelope: Envelope, *, delay: float, every: bool) -> None:
         self.delay = delay  # seconds
@@ -34,6 +34,7 @@ class Timer:
         self._moment = 0.0  # on the loop's clock
         self._handle: TimerHandle | None = None
         self.seq = -1  # of `timer/set`
+        self.since = 0  # when it was set, or last fired, as recorded: nanoseconds since 1970 UTC
 
     @property
     def is_pending(self) -> bool:
@@ -55,8 +56,8 @@ class Timer:
 
     def set(self) -> None:
         """Record the timer and start it."""
-        self.seq = self._cell.note("timer/set", self.told_body())
-        self.go_on(self.seq, within=self.delay)
+        seq = self._cell.note("timer/set", self.told_body())
+        self.go_on(seq, since=self._cell.theater.recorder.time, within=self.delay)
 
     def set_again(self, prompter: Prompter) -> Timer:
         """The timer that this handler set before, as the record has it: it is set, or is over by now."""
@@ -77,10 +78,11 @@ class Timer:
             body["kwargs"] = envelope.plain_kwargs()
         return body | {"handler": envelope.plan.name}
 
-    def go_on(self, seq: int, *, within: float) -> None:
+    def go_on(self, seq: int, *, since: int, within: float) -> None:
         """Start the timer that stands in the record at `seq`; it fires first `within` seconds from now."""
         cell = self._cell
         self.seq = seq
+        self.since = since
         if cell.timers is None:
             cell.timers = {}
         cell.timers[id(self)] = self
@@ -117,6 +119,7 @@ class Timer:
             seq = cell.note("timer/fired", {"timer": self.seq})
             if seq >= 0:
                 again.sender = (cell.id, seq, cell.head or b"")
+                self.since = cell.theater.recorder.time
             self._envelope = again
             notices.deliver(cell, again)
         if self._every:

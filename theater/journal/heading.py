@@ -1,8 +1,8 @@
 """The heading of an event's bytes: whose it is, its number in that chain, and its time.
 
 An event is the MessagePack array `[1, actor, seq, parent, time, …]`: the bytes `97 01 c4 10`, the 16 of the
-actor's id, seq, `c0` or `c4 20` and the 32 of the parent's hash, time; integers in their shortest form. A
-journal finds its events by these alone and leaves the rest, verification included, to `theater.event`.
+actor's id, seq, `c0` or `c4 20` and the 32 of the parent's hash, time, kind; integers in their shortest form.
+A journal finds its events by these alone and leaves the rest, verification included, to `theater.event`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ _STOPPED = b"\xadactor/stopped"
 ONE_BYTE, TWO_BYTES = 0xCC, 0xCD  # follow; an integer below is its own byte
 _WIDTHS = {ONE_BYTE: 1, TWO_BYTES: 2, 0xCE: 4, 0xCF: 8}
 _SMALL = 0x80
+_TEXT, _LONGEST = 0xA0, 31  # a text of at most 31 bytes begins with one that says how long it is
 
 
 def heading(data: bytes) -> tuple[bytes, int]:
@@ -65,6 +66,19 @@ def is_end(data: bytes) -> bool:
     """
     _, kind = unsigned(data, _after_parent(data))
     return data[kind : kind + len(_STOPPED)] == _STOPPED
+
+
+def kind_of(data: bytes) -> bytes:
+    """Read the kind of an event, ASCII; far quicker than all of the event.
+
+    Raises:
+        MalformedError: the bytes do not begin as an event does.
+    """
+    _, at = unsigned(data, _after_parent(data))
+    length = data[at] - _TEXT if at < len(data) else -1
+    if not 0 <= length <= _LONGEST:
+        raise _malformed(data)
+    return data[at + 1 : at + 1 + length]
 
 
 def _after_parent(data: bytes) -> int:

@@ -1,0 +1,448 @@
+"""Snapshots: when they are taken, and that they say all that the events before them say."""
+
+from __future__ import annotations
+
+import random
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+from anyio.lowlevel import checkpoint
+
+from theater import (
+    INITIAL,
+    Actor,
+    ActorFailedError,
+    ActorRef,
+    History,
+    Reason,
+    Reply,
+    RestartLimit,
+    SetupError,
+    Snapshots,
+    Supervision,
+    Theater,
+    child,
+    handler,
+)
+from theater.event import Event
+from theater.past import Past, fold, is_full
+from theater.sleepers import since_snapshot
+from theater.store.fold import fold_of
+
+pytestmark = pytest.mark.real_clock
+
+OFTEN = Snapshots(events=5)
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Callable[..., Theater]:
+    """Opens the same folder again and again."""
+
+    def open_again(**options: Any) -> Theater:
+        return Theater(tmp_path / "theater", **options)
+
+    return open_again
+
+
+class Leaf(Actor):
+    """Does nothing but live."""
+
+    @handler
+    async def fail(self) -> None:
+        raise ValueError("as told")
+
+
+class Busy(Actor):
+    """Does a little of everything that lasts."""
+
+    supervision = Supervision(children=(child(Leaf(), name="declared"),))
+
+    total: int = 0
+    text: str = ""
+    log: list[str] = []  # noqa: RUF012  # given fresh to each instance
+    is_open: bool = False
+
+    @handler
+    async def add(self, amount: int) -> int:
+        self.total += amount
+        return self.total
+
+    @handler
+    async def sum(self) -> int:
+        return self.total
+
+    @handler
+    async def read(self) -> list[str]:
+        return self.log
+
+    @handler
+    async def say(self, text: str) -> None:
+        self.text = text
+
+    @handler
+    async def note(self, text: str) -> None:
+        self.log.append(text)
+
+    @handler
+    async def shelve(self, label: str, content: bytes) -> None:
+        await self.context.store.store_at_label(label, content)
+
+    @handler
+    async def shelved(self, label: str) -> bytes | None:
+        ref = await self.context.store.get_by_label(label)
+        return None if ref is None else await self.context.store.get(ref)
+
+    @handler
+    async def ring(self, seconds: float, *, every: bool = False) -> None:
+        (self.context.every if every else self.context.after)(seconds, Busy.note, "rang")
+
+    @handler
+    async def hush(self, seconds: float) -> None:
+        self.context.after(seconds, Busy.note, "never").cancel()
+
+    @handler
+    async def hire(self, name: str) -> ActorRef[Any]:
+        return await self.context.spawn(Leaf(), name=name)
+
+    @handler
+    async def dismiss(self, name: str) -> None:
+        for ref in self.context.children:
+            if ref.name.endswith(f"/{name}"):
+                await ref.stop()
+
+    async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:
+        self.log.append(f"{child.name} {reason.value}")
+
+    @handler
+    async def look_at(self, other: ActorRef[Any]) -> None:
+        self.context.watch(other, Busy.seen)
+
+    @handler
+    async def look_away(self, other: ActorRef[Any]) -> None:
+        self.context.unwatch(other)
+
+    @handler
+    async def seen(self, other: ActorRef[Any], reason: Reason) -> None:
+        self.log.append(f"saw {other.name} {reason.value}")
+
+    @handler
+    async def hold(self, other: ActorRef[Any]) -> None:
+        self.context.link(other)
+
+    @handler
+    async def let_go(self, other: ActorRef[Any]) -> None:
+        self.context.unlink(other)
+
+    @handler
+    async def later(self, text: str) -> None:
+        if self.is_open:
+            self.log.append(text)
+        else:
+            self.context.stash()
+
+    @handler
+    async def open(self, is_open: bool) -> None:  # noqa: FBT001  # a message
+        self.is_open = is_open
+        if is_open:
+            self.context.unstash()
+
+    @handler
+    async def owe(self) -> str:
+        reply: Reply = self.context.defer()
+        return reply.pending
+
+    @handler
+    async def pay(self) -> None:
+        for reply in self.context.deferred:
+            reply.answer("paid")
+
+    @handler
+    async def ask(self, other: ActorRef[Busy]) -> None:
+        self.log.append(await other.ask(Busy.owe))
+
+    @handler
+    async def fail(self) -> None:
+        raise ValueError("as told")
+
+
+def snapshots(events: Any) -> list[Event]:
+    return [event for event in events if event.kind == "actor/snapshot"]
+
+
+async def test_a_snapshot_is_taken_each_so_many_events(stage: Callable[..., Theater]) -> None:
+    async with stage(snapshots=Snapshots(events=10)) as theater:
+        leaf = await theater.spawn(Busy(), name="busy")
+        for _ in range(100):
+            await leaf.ask(Busy.add, 1)
+        await theater.settled()
+
+        taken = [event.seq for event in snapshots(theater.chain("busy"))]
+
+    assert len(taken) in {9, 10}
+    assert {later - earlier for earlier, later in pairwise(taken)} == {11}
+
+
+async def test_large_events_bring_a_snapshot_nearer(stage: Callable[..., Theater]) -> None:
+    async with stage(snapshots=Snapshots(events=1_000, bytes=100_000)) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for number in range(40):
+            await busy.ask(Busy.say, f"{number}" * 3_000)
+        await theater.settled()
+
+        assert len(snapshots(theater.chain("busy"))) == 2
+
+
+async def test_a_snapshot_that_was_large_is_not_taken_again_before_as_much_was_recorded(
+    stage: Callable[..., Theater],
+) -> None:
+    noise = random.Random(1)
+    async with stage(snapshots=Snapshots(events=5)) as theater:
+        busy = await theater.spawn(Busy(text=noise.randbytes(50_000).hex()), name="busy")
+        for _ in range(600):
+            await busy.ask(Busy.add, 1)
+        await theater.settled()
+        events = list(theater.chain("busy"))
+
+        assert len(snapshots(events)) == 1
+        assert sum(len(event.data) for event in events[snapshots(events)[0].seq + 1 :]) <= 100_000
+
+
+async def test_without_a_policy_a_snapshot_is_taken_only_at_the_close(stage: Callable[..., Theater]) -> None:
+    async with stage(snapshots=None) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for _ in range(50):
+            await busy.ask(Busy.say, "x" * 5_000)
+        await theater.settled()
+        assert not snapshots(theater.chain("busy"))
+
+    last = History(theater._folder or "").chain("busy")[-1]
+    assert last.kind == "actor/snapshot"
+    assert last.body["full"] is True
+
+
+async def test_a_close_takes_a_snapshot_of_whoever_has_a_tail_to_read(stage: Callable[..., Theater]) -> None:
+    async with stage(snapshots=Snapshots(events=100)) as theater:
+        for name, count in (("long", 20), ("short", 5)):
+            busy = await theater.spawn(Busy(), name=name)
+            for _ in range(count):
+                await busy.ask(Busy.add, 1)
+
+    history = History(theater._folder or "")
+    assert history.chain("long")[-1].kind == "actor/snapshot"
+    assert history.chain("short")[-1].kind == "message/handled"
+
+
+async def test_in_memory_no_snapshot_is_taken() -> None:
+    async with Theater(snapshots=Snapshots(events=1)) as theater:
+        busy = await theater.spawn(Busy())
+        for _ in range(10):
+            await busy.ask(Busy.add, 1)
+        await theater.settled()
+
+        assert not snapshots(theater.chain(busy))
+
+
+@pytest.mark.parametrize("bad", [{"events": 0}, {"bytes": 0}, {"events": True}, {"bytes": 1.5}])
+def test_a_policy_of_no_events_or_bytes_is_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(SetupError, match="snapshots"):
+        Snapshots(**bad)
+
+
+# -- what a snapshot says --------------------------------------------------------------------------------
+
+
+def lasting(past: Past) -> dict[str, Any]:
+    """What both ways of adding up must agree on."""
+    return {
+        "state": past.state,
+        "initial": past.initial,
+        "stashed": past.stashed,
+        "deferred": past.deferred,
+        "timers": past.timers,
+        "watched": past.watched,
+        "links": past.links,
+        "children": past.children,
+        "failed": past.failed,
+        "source": past.source,
+        "declared": {name for name in past.spawned if name.endswith("declared")},
+        "open": past.open,
+    }
+
+
+async def live_a_little(theater: Theater, names: list[str], dice: random.Random) -> None:
+    """Ask for many things in a random order, some of which fail."""
+    refs = [theater.find(name) for name in names]
+    for step in range(60):
+        busy, other = dice.sample(refs, 2)
+        hired = f"leaf-{dice.randrange(3)}"
+        things: list[tuple[Any, ...]] = [
+            ("add", 1),
+            ("say", "x" * dice.choice([1, 6_000])),
+            ("note", f"{step}"),
+            ("shelve", f"{dice.randrange(3)}", dice.randbytes(3)),
+            ("ring", 3_600.0),
+            ("hush", 3_600.0),
+            ("dismiss", hired),
+            ("look_at", other),
+            ("look_away", other),
+            ("hold", other),
+            ("let_go", other),
+            ("open", dice.random() < 0.5),
+            ("pay",),
+            ("fail",),
+        ]
+        if f"{busy.name}/{hired}" not in {one.name for one in theater._running().cells.values()}:
+            things.append(("hire", hired))
+        name, *args = dice.choice(things)
+        with suppress(*([ActorFailedError] if name == "fail" else [])):
+            await busy.ask(name, *args)
+        await busy.tell("later", f"{step}")
+    await theater.settled()
+
+
+@pytest.mark.parametrize("seed", range(4))
+async def test_a_snapshot_says_what_all_events_before_it_say(
+    stage: Callable[..., Theater], seed: int
+) -> None:
+    dice = random.Random(seed)
+    names = ["a", "b", "c"]
+    async with stage(snapshots=OFTEN) as theater:
+        for name in names:
+            await theater.spawn(Busy(), name=name, state=INITIAL, limit=RestartLimit(1_000, 1.0))
+        await live_a_little(theater, names, dice)
+        journal = theater._running().journal
+        for name in names:
+            chain = theater.chain(name)
+            events = [_full(theater, event) for event in chain]
+            assert len(snapshots(events)) > 5
+            for cut in range(len(events) // 2, len(events) + 1):
+                without = [event for event in events[:cut] if not is_full(event)]
+                short = [_full(theater, one) for one in since_snapshot(journal, chain.tip.actor, cut)]
+                assert len(short) < cut
+                expected, found = lasting(fold(without)), lasting(fold(short))
+                if expected["state"] is None:  # it is large: only snapshots hold it
+                    expected["state"] = found["state"]
+                assert found == expected
+                assert fold_of(short).snapshot() == fold_of(without).snapshot()
+
+
+def _full(theater: Theater, event: Event) -> Event:
+    event.body.update(theater._running().recorder.full(event.body))
+    return event
+
+
+# -- what is done with it --------------------------------------------------------------------------------
+
+
+async def test_after_a_crash_an_actor_goes_on_from_its_newest_snapshot(
+    stage: Callable[..., Theater], tmp_path: Path
+) -> None:
+    image = tmp_path / "as it was"
+    async with stage(snapshots=OFTEN) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        other = await theater.spawn(Busy(), name="other")
+        await busy.ask(Busy.shelve, "label", b"content")
+        await busy.ask(Busy.ring, 3_600.0, every=True)
+        await busy.ask(Busy.hire, "leaf")
+        await busy.ask(Busy.look_at, other)
+        await busy.ask(Busy.hold, other)
+        await busy.tell(Busy.later, "set aside")
+        for _ in range(20):
+            await busy.ask(Busy.add, 1)
+        await theater.settled()
+        shutil.copytree(tmp_path / "theater", image)
+        newest = fold(since_snapshot(theater._running().journal, busy.id, len(theater.chain(busy)))).snapshot
+        assert newest > len(theater.chain(busy)) - 10
+
+    async with Theater(image) as theater:
+        resumed = await theater.resume()
+        assert resumed.left == ()
+        again = theater.find("busy")
+        assert await again.ask(Busy.sum) == 20
+        assert await again.ask(Busy.shelved, "label") == b"content"
+        assert [timer.delay for timer in (again._cell.timers or {}).values()] == [3_600.0]
+        assert sorted(one.name for one in again._cell.children or ()) == ["busy/declared", "busy/leaf"]
+        await again.ask(Busy.open, True)
+        await again.ask(Busy.let_go, theater.find("other"))
+        await theater.find("other").stop()
+        await theater.settled()
+        assert await again.ask(Busy.read) == ["set aside", "saw other normal"]
+    assert History(image).verify().ok
+
+
+async def test_resuming_reads_nothing_before_the_newest_snapshot_but_the_first_event(
+    stage: Callable[..., Theater], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(snapshots=Snapshots(events=50)) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for _ in range(500):
+            await busy.ask(Busy.add, 1)
+
+    read: set[int] = set()
+    async with stage() as theater:
+        journal = theater._running().journal
+        event = journal.event
+
+        def reading(actor: bytes, seq: int) -> bytes:
+            if actor == busy.id:
+                read.add(seq)
+            return event(actor, seq)
+
+        monkeypatch.setattr(journal, "event", reading)
+        await theater.resume()
+        assert await theater.find("busy").ask(Busy.sum) == 500
+
+    assert 0 in read
+    assert len(read) < 60
+
+
+async def test_what_waited_at_a_snapshot_is_delivered_once_after_a_crash(
+    stage: Callable[..., Theater], tmp_path: Path
+) -> None:
+    image = tmp_path / "as it was"
+    gates = {"0": anyio.Event(), "100": anyio.Event()}
+    told: list[str] = [f"{number}" for number in range(200)]
+
+    class Slow(Actor):
+        log: list[str] = []  # noqa: RUF012  # given fresh to each instance
+
+        @handler
+        async def note(self, text: str) -> None:
+            if text in gates:
+                await gates[text].wait()
+            self.log.append(text)
+
+        @handler
+        async def read(self) -> list[str]:
+            return self.log
+
+        @handler
+        async def pass_on(self, other: ActorRef[Slow], text: str) -> None:
+            await other.tell(Slow.note, text)
+
+    async with stage(snapshots=Snapshots(events=50), closing=0) as theater:
+        slow = await theater.spawn(Slow(), name="slow")
+        other = await theater.spawn(Slow(), name="other")
+        for text in told:
+            await other.ask(Slow.pass_on, slow, text)
+        gates["0"].set()
+        while not snapshots(theater.chain("slow")):
+            await checkpoint()
+        await theater._running().committed()
+        shutil.copytree(tmp_path / "theater", image)
+        [first] = snapshots(theater.chain("slow"))
+    waiting = [letter["args"][0] for letter in first.body["mailbox"]]
+    assert waiting == told[-len(waiting) :]
+    assert len(waiting) > 99
+
+    gates["100"].set()
+    async with Theater(image) as theater:
+        await theater.resume(classes=[Slow])
+        await theater.settled()
+        assert await theater.find("slow").ask(Slow.read) == told

@@ -1,0 +1,247 @@
+"""The past of an actor: what its chain adds up to, from the newest full snapshot on.
+
+A full snapshot stands for all events before it but the first, which says who the actor is. So what is folded
+is the first event, the newest full snapshot, and what came after; the sum is the same as that of all events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from theater.codec import ActorAddress
+from theater.event import Event
+
+Letter = dict[str, Any]
+"""A message as its receiver's chain holds it: ask, args, from, handler, and kwargs if there are any."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """A timer that is pending."""
+
+    body: dict[str, Any]  # of its `timer/set`
+    since: int  # when it was set, or last fired; nanoseconds since 1970 UTC
+
+
+@dataclass(slots=True)
+class Past:
+    """What an actor's chain adds up to."""
+
+    state: dict[str, Any] | None = None  # None where the record does not hold it
+    initial: dict[str, Any] | None = None  # as it was spawned
+    snapshot: int = 0  # seq of the newest full snapshot; 0 if there is none
+    letters: list[Letter] = field(default_factory=list)  # in its mailbox at the newest snapshot, still there
+    stashed: dict[int, Letter] = field(default_factory=dict)  # set aside, by the seq of `message/received`
+    deferred: dict[int, Letter] = field(default_factory=dict)  # answers it owes, by the same
+    timers: dict[int, SetTimer] = field(default_factory=dict)  # pending, by the seq of `timer/set`
+    open: Event | None = None  # a message received and not yet handled
+    sent: dict[int, tuple[bytes, Letter]] = field(default_factory=dict)  # since the snapshot, not withdrawn
+    received: set[tuple[bytes, int]] = field(default_factory=set)  # since then: sender and seq
+    watched: dict[int, tuple[bytes, str]] = field(default_factory=dict)  # whom, and the handler to be told
+    failed: bool = False  # and not started again since
+    restarts: list[int] = field(default_factory=list)  # when; nanoseconds since 1970 UTC
+    links: dict[bytes, None] = field(default_factory=dict)  # ids of those it is bound to
+    children: dict[bytes, None] = field(default_factory=dict)  # ids of those whose end it was not told of
+    spawned: set[str] = field(default_factory=set)  # paths of all children of its present life
+    source: bytes | None = None  # the digest of its class, as it was spawned or at the snapshot
+
+    def has_letter(self, handler: str, about: bytes) -> bool:
+        """Say whether news of an actor's end lies in the mailbox."""
+        return any(_is_news(letter, handler, about) for letter in self.letters)
+
+
+def fold(events: Iterable[Event]) -> Past:
+    """Add up a chain, oldest first: all of it, or its first event and all from its newest full snapshot."""
+    past = Past()
+    for event in events:
+        step = _STEPS.get(event.kind)
+        if step is not None:
+            step(past, event)
+    return past
+
+
+def is_full(event: Event) -> bool:
+    """Say whether nothing before this event but the first is needed to go on."""
+    return event.kind == "actor/snapshot" and event.body.get("full") is True
+
+
+def _state(past: Past, event: Event) -> None:
+    if "state" in event.body:
+        past.state = event.body["state"]
+
+
+def _spawned(past: Past, event: Event) -> None:
+    _state(past, event)
+    if not event.seq:
+        past.initial = past.state
+        past.source = event.body.get("source")
+    else:  # a child
+        past.children[event.body["child"]] = None
+        past.spawned.add(event.body["name"])
+
+
+def _failed(past: Past, event: Event) -> None:
+    past.failed = event.body["handler"] != "on_stop"
+
+
+def _restarted(past: Past, event: Event) -> None:
+    _state(past, event)
+    past.failed = False
+    past.restarts.append(event.time)
+    past.spawned.clear()
+
+
+def _snapshot(past: Past, event: Event) -> None:
+    body = event.body
+    if not is_full(event):  # of an actor that was at work at the close
+        _state(past, event)
+        past.letters = list(body.get("mailbox", ()))
+        past.stashed.clear()  # they are among them
+        return
+    now = Past(state=body["state"], initial=past.initial, snapshot=event.seq, source=body["source"])
+    now.letters = list(body.get("mailbox", ()))
+    now.stashed = dict(body.get("stash", ()))
+    now.deferred = dict(body.get("deferred", ()))
+    now.timers = {seq: SetTimer(told, since) for seq, since, told in body.get("timers", ())}
+    now.watched = {seq: (to, handler) for seq, to, handler in body.get("watches", ())}
+    now.restarts = list(body.get("restarts", ()))
+    now.links = dict.fromkeys(body.get("links", ()))
+    now.children = dict.fromkeys(body.get("children", ()))
+    now.spawned = set(body.get("spawned", ()))
+    for name in Past.__slots__:
+        setattr(past, name, getattr(now, name))
+
+
+def _received(past: Past, event: Event) -> None:
+    if event.body["handler"].startswith("@"):  # on a channel, by the handler at work
+        return
+    past.open = event
+    _from(past, event)
+
+
+def _handled(past: Past, event: Event) -> None:
+    if past.open is not None and event.body.get("stashed"):
+        past.stashed[past.open.seq] = dict(past.open.body)
+    if past.open is not None and event.body.get("deferred"):
+        past.deferred[past.open.seq] = dict(past.open.body)
+    past.open = None
+    _state(past, event)
+    _from(past, event)
+
+
+def _answered(past: Past, event: Event) -> None:
+    """An answer that was owed is given, or nobody waits for it any longer."""
+    if "reply" in event.body and not ("item" in event.body or "accepted" in event.body):
+        past.deferred.pop(event.body["reply"], None)
+
+
+def _from(past: Past, event: Event) -> None:
+    sender = event.body.get("from")
+    if sender is not None:
+        past.received.add((sender[0], sender[1]))
+    elif "handler" in event.body:
+        _told(past, event.body)
+    for letter in past.letters:
+        if _is_of(letter, event):
+            past.letters.remove(letter)
+            return
+    for seq, letter in past.stashed.items():
+        if _is_of(letter, event):
+            del past.stashed[seq]
+            return
+
+
+def _is_of(letter: Letter, event: Event) -> bool:
+    """Whether the event tells of this message, or of one that nobody could tell from it."""
+    return all(letter.get(key) == event.body.get(key) for key in ("from", "handler", "args", "kwargs"))
+
+
+def _sent(past: Past, event: Event) -> None:
+    body = dict(event.body)
+    to = body.pop("to")
+    if body["handler"].startswith("@"):
+        _bound(past, event.seq, to, body)
+    past.sent[event.seq] = (to, body | {"from": [event.actor, event.seq, event.hash]})
+
+
+def _bound(past: Past, seq: int, to: bytes, body: Letter) -> None:
+    """Links and watches come and go by requests to the runtime."""
+    request = body["handler"]
+    if request in {"@link", "@linked"}:
+        past.links[to] = None
+    elif request in {"@unlink", "@unlinked"}:
+        past.links.pop(to, None)
+    elif request == "@watch":
+        past.watched[seq] = (to, body["args"][0])
+    elif request == "@unwatch":
+        past.watched = {seq: one for seq, one in past.watched.items() if one[0] != to}
+
+
+def _told(past: Past, body: Letter) -> None:
+    """News of an end has arrived: of a child, or of one that was watched."""
+    about = body["args"][0] if body["args"] else None
+    if not isinstance(about, ActorAddress):
+        return
+    if body["handler"] == "on_child_stopped":
+        past.children.pop(about.id, None)
+    for seq, (watched, handler) in past.watched.items():
+        if watched == about.id and handler == body["handler"]:
+            del past.watched[seq]
+            return
+
+
+def _is_news(letter: Letter, handler: str, about: bytes) -> bool:
+    return bool(
+        letter["from"] is None
+        and letter["handler"] == handler
+        and letter["args"][:1] == [ActorAddress(about)]
+    )
+
+
+def _withdrawn(past: Past, event: Event) -> None:
+    past.sent.pop(event.body["message"], None)
+    past.stashed.pop(event.body["message"], None)
+
+
+def _timer_set(past: Past, event: Event) -> None:
+    past.timers[event.seq] = SetTimer(event.body, event.time)
+
+
+def _timer_fired(past: Past, event: Event) -> None:
+    seq = event.body["timer"]
+    timer = past.timers.get(seq)
+    if timer is None:
+        return
+    letter = {key: timer.body[key] for key in ("args", "kwargs", "handler") if key in timer.body}
+    past.sent[event.seq] = (
+        event.actor,
+        letter | {"ask": False, "from": [event.actor, event.seq, event.hash]},
+    )
+    if timer.body["every"]:
+        past.timers[seq] = SetTimer(timer.body, event.time)
+    else:
+        del past.timers[seq]
+
+
+def _timer_cancelled(past: Past, event: Event) -> None:
+    past.timers.pop(event.body["timer"], None)
+
+
+_STEPS = {
+    "actor/spawned": _spawned,
+    "actor/snapshot": _snapshot,
+    "actor/resumed": _state,
+    "actor/failed": _failed,
+    "actor/restarted": _restarted,
+    "message/received": _received,
+    "message/handled": _handled,
+    "message/answered": _answered,
+    "message/dead": _from,
+    "message/sent": _sent,
+    "message/withdrawn": _withdrawn,
+    "timer/set": _timer_set,
+    "timer/fired": _timer_fired,
+    "timer/cancelled": _timer_cancelled,
+}

@@ -1,0 +1,162 @@
+"""Snapshots: all that an actor is, in one event of its chain, so that nothing before it is needed to go on.
+
+One is taken between two messages, from the running actor, once its chain has grown by so many events or
+bytes, and never while the last one is larger than what was recorded since.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from theater.errors import DiskFullError, SetupError
+from theater.turn import received_body
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.deferring import Slot
+    from theater.mailbox import Envelope
+    from theater.past import Letter
+
+logger = logging.getLogger("theater")
+
+NEVER = sys.maxsize
+_BILLION = 1_000_000_000
+_PART = 10  # at a close, a snapshot is worth a tenth of the events that it takes otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """How often an actor in a folder is written down whole: its state, stores, timers, and what waits.
+
+    After so many events or bytes of its chain, whichever comes first, but not before the chain has grown by
+    as many bytes as the last snapshot took. Resuming and compacting need nothing before the newest one.
+    """
+
+    events: int = 1_000
+    bytes: int = 1 << 20
+
+    def __post_init__(self) -> None:
+        for name in ("events", "bytes"):
+            value = getattr(self, name)
+            if type(value) is not int or value < 1:
+                raise SetupError(f"snapshots: {name} must be a whole number of at least 1, not {value!r}")
+
+
+def begin(cell: Cell, *, since: int = 0) -> None:
+    """Say when to look first, of an actor whose newest snapshot, or first event, has the seq `since`."""
+    policy = cell.theater.snapshots
+    if policy is not None:  # a crash after each few events must not cost a snapshot each
+        cell.due = max(since + policy.events, cell.events + policy.events // _PART)
+
+
+def look(cell: Cell) -> None:
+    """Take a snapshot if it is time; called between two messages of an actor that is `due`."""
+    policy = cell.theater.snapshots
+    if policy is None or cell.signals or cell.stopping:
+        return  # what is in the control lane may be news that no snapshot holds
+    if cell.weight < cell.cost:
+        cell.due = cell.events + 1 + policy.events // _PART
+        return
+    try:
+        take(cell)
+    except DiskFullError as error:
+        cell.due = cell.events + policy.events
+        logger.warning("%s %r: no snapshot, the disk is full", cell.class_name, cell.name, exc_info=error)
+
+
+def take(cell: Cell) -> None:
+    """Write down all that the actor is; it is at rest, and its control lane is empty."""
+    policy = cell.theater.snapshots
+    before = cell.weight
+    cell.record("actor/snapshot", full_body(cell))
+    cell.cost = cell.weight - before
+    cell.weight = 0
+    cell.stale = False
+    cell.due = NEVER if policy is None else cell.events + policy.events
+
+
+def at_close(cell: Cell) -> None:
+    """Write down what the record lacks of an actor: all that it is, if it is at rest and that is worth it."""
+    part = _lacking(cell)
+    policy = cell.theater.snapshots
+    is_at_rest = cell.waiter is not None and not cell.signals
+    is_worth_it = policy is not None and cell.due - cell.events <= policy.events - policy.events // _PART
+    if is_at_rest and (part or is_worth_it):
+        take(cell)
+    elif part:
+        cell.record("actor/snapshot", part)
+
+
+def full_body(cell: Cell) -> dict[str, Any]:
+    """All that an actor is, as plain values."""
+    assert cell.keeper is not None
+    extras, stores = cell.extras, cell.stores
+    declared = cell.supervision.children if cell.supervision is not None else ()
+    aside = () if extras is None else extras.stash
+    parts: dict[str, Any] = {
+        "mailbox": [
+            *(letter_of(one.envelope, is_ask=one.is_ask) for one in aside if one.seq < 0),  # not on record
+            *(received_body(envelope) for envelope in undelivered(cell)),
+        ],
+        "timers": [
+            [one.seq, one.since, one.told_body()] for one in (cell.timers or {}).values() if one.seq >= 0
+        ],
+        "children": [child.id for child in cell.children or ()],
+        "spawned": [f"{cell.name}/{spec.name}" for spec in declared],
+        "restarts": _restarts(cell),
+        "stores": stores.fold.snapshot() if stores is not None and stores.fold.stores else None,
+    }
+    if extras is not None:
+        parts |= {
+            "stash": [[one.seq, letter_of(one.envelope, is_ask=one.is_ask)] for one in aside if one.seq >= 0],
+            "deferred": [[one.seq, letter_of(one.envelope, is_ask=True)] for one in _owed(cell)],
+            "links": list(extras.links or ()),
+            "watches": [[one.seq, one.watched, one.handler] for one in extras.watches or ()],
+        }
+    body = {"full": True, "source": cell.plan.source_digest, "state": cell.keeper.plain()}
+    return body | {name: part for name, part in parts.items() if part}
+
+
+def _lacking(cell: Cell) -> dict[str, Any]:
+    """What the record does not know of an actor that may be at work."""
+    body: dict[str, Any] = {}
+    if cell.stale and cell.keeper is not None:
+        body["state"] = cell.keeper.plain()
+    aside = () if cell.extras is None else cell.extras.stash
+    letters = [letter_of(one.envelope, is_ask=one.is_ask) for one in aside]
+    letters += [received_body(envelope) for envelope in undelivered(cell)]
+    if letters:
+        body["mailbox"] = letters
+    return body
+
+
+def undelivered(cell: Cell) -> list[Envelope]:
+    """Messages in the mailbox, and the one at hand if the record does not know that it was begun.
+
+    Hooks are no messages: what they would have told is told anew to whoever wakes.
+    """
+    at_hand = cell.current
+    is_unknown = at_hand is not None and (cell.turn is None or cell.turn.seq is None)
+    kept = [at_hand] if at_hand is not None and is_unknown and cell.is_message(at_hand) else []
+    queued = [*kept, *(cell.queue or ())]
+    return [envelope for envelope in queued if envelope.outlives]
+
+
+def letter_of(envelope: Envelope, *, is_ask: bool) -> Letter:
+    """A message whose reply is kept elsewhere."""
+    return received_body(envelope) | {"ask": is_ask}
+
+
+def _owed(cell: Cell) -> list[Slot]:
+    """The answers that it owes, and for which somebody waits."""
+    slots = () if cell.extras is None else tuple(cell.extras.slots or ())
+    return [slot for slot in slots if slot.seq >= 0 and slot.future is not None and not slot.future.done()]
+
+
+def _restarts(cell: Cell) -> list[int]:
+    """When the actor was last started again: nanoseconds since 1970 UTC, oldest first."""
+    now, moment = cell.theater.recorder.now(), cell.loop.time()
+    return [now - round((moment - one) * _BILLION) for one in cell.restarts]
