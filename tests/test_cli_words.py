@@ -67,6 +67,7 @@ def test_sizes_are_told_in_three_digits_or_so(count: int, words: str) -> None:
 FROM = [ID, 7, bytes(32)]
 CALL: dict[str, Any] = {"args": [1], "handler": "add", "kwargs": {"by": 2}}
 ERROR = {"class": "ValueError", "text": "no"}
+FAILED = "of @4 ✗ ValueError: no"
 TOLD: list[tuple[str, dict[str, Any], str]] = [
     ("theater/opened", {"origin": "theater/0", "version": "1"}, "theater/0 by Theater 1"),
     ("actor/spawned", {"child": ID, "name": "a", "class": "m:A"}, "child a (m:A)"),
@@ -89,6 +90,8 @@ TOLD: list[tuple[str, dict[str, Any], str]] = [
     ("message/dead", {**CALL, "from": None}, "add(1, by=2)"),
     ("effect/begun", {"effect": "m:f", "args": ["x"]}, "m:f('x')"),
     ("effect/ended", {"effect": 4, "answer": 1}, "of @4 → 1"),
+    ("effect/ended", {"effect": 4, "error": ERROR, "again": 50_000_000}, f"{FAILED}, again in 0.05 s"),
+    ("effect/begun", {"effect": "m:f", "args": [], "retries": 4}, "m:f(), as @4 once more"),
     ("timer/set", {**CALL, "delay": 1_500_000_000, "every": True}, "add(1, by=2) every 1.5 s"),
     ("timer/fired", {"timer": 4}, "of @4"),
     ("store/label", {"label": "l", "ref": REF}, "label='l' ref=sha256:abababababab…"),

@@ -27,7 +27,7 @@ NAMES = """
     NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Reply Report
     Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Snapshots Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
-    Theater TheaterError Timer VerifyKey effect handler Change Parting
+    Theater TheaterError Timer VerifyKey effect handler Change Parting Retry
 """
 TESTING_NAMES = """
     DeadlockError VirtualLoop virtual_backend virtual_now

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
     errors content plain codec untyped form record compound union annotation shape nearest given
-    merkle keys event script checkpoint chain proof restart names grants allowance
+    merkle keys event script checkpoint chain proof restart retry names grants allowance
     store.requests store.fold store.permission store.decision journal.frames
 """
 PURE_ORDER = PURE_TEXT.split()
@@ -26,7 +26,8 @@ SHELL_TEXT = """
     journal
     entries
     moments
-    cut parting
+    cut
+    parting
     recorded
     recorder
     livechain
@@ -57,6 +58,7 @@ SHELL_TEXT = """
     letters
     leftovers
     sending
+    attempts
     effects
     opening
     retold

@@ -73,6 +73,7 @@ from theater.restart import (
     Strategy,
 )
 from theater.resuming import LeftAlone, Resumed
+from theater.retry import Retry
 from theater.snapshots import Snapshots
 from theater.statistics import Statistics
 from theater.store import ContentStream, Store, Stores
@@ -156,6 +157,7 @@ __all__ = [
     "RestartLimit",
     "Restore",
     "Resumed",
+    "Retry",
     "SetupError",
     "SignatureError",
     "SigningKey",

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 
-import anyio.to_thread
-
-from theater import limits, prompted
-from theater.errors import EffectFailedError, EffectInDoubtError, SetupError
-from theater.failure import text_of
+from theater import limits
+from theater.attempts import Attempts, EffectOptions
+from theater.errors import SetupError
 from theater.handler import HandlerPlan, Parameter
 from theater.marking import HandlerOptions
+from theater.retry import Retry
 from theater.shape import Shape
 
 if TYPE_CHECKING:
@@ -26,37 +24,55 @@ _MARK = "__theater_effect__"
 _NONE: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class EffectOptions:
-    """What `@effect` says of a function."""
-
-    idempotent: bool = False  # may run again if it is unknown whether it ran
-    raises: tuple[type[Exception], ...] = ()  # reach the handler as they are
-
-
 @overload
 def effect(function: F, /) -> F: ...
 @overload
-def effect(*, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()) -> Callable[[F], F]: ...
 def effect(
-    function: Any = None, /, *, idempotent: bool = False, raises: tuple[type[Exception], ...] = ()
+    *,
+    idempotent: bool = False,
+    raises: tuple[type[Exception], ...] = (),
+    retry: Retry | None = None,
+    key: str | None = None,
+) -> Callable[[F], F]: ...
+def effect(
+    function: Any = None,
+    /,
+    *,
+    idempotent: bool = False,
+    raises: tuple[type[Exception], ...] = (),
+    retry: Retry | None = None,
+    key: str | None = None,
 ) -> Any:
     """Say of a function how it is run as an effect; the function itself stays as it is.
 
     Args:
         function: what is run.
-        idempotent: running it twice is as good as once.
+        idempotent: running it twice is as good as once: it is run again if the process died meanwhile.
         raises: exceptions that reach the handler as they are; any other arrives as `EffectFailedError`.
+        retry: how often and when it is run again if it fails; each attempt, and each wait, is recorded.
+        key: the name of a keyword argument that is given an idempotency key, for the world outside to know
+            the attempts of one effect by: a text that stays the same in every attempt and every process.
     """
-    options = EffectOptions(idempotent, tuple(raises))
+    options = EffectOptions(idempotent, tuple(raises), retry, key)
     if not all(isinstance(error, type) and issubclass(error, Exception) for error in options.raises):
         raise SetupError(f"raises= takes exception classes, not {raises!r}")
+    if retry is not None and not isinstance(retry, Retry):
+        raise SetupError(f"retry= takes a Retry, not {retry!r}")
 
     def mark(marked: F) -> F:
+        if key is not None:
+            _check_key(marked, key)
         setattr(marked, _MARK, options)
         return marked
 
     return mark if function is None else mark(function)
+
+
+def _check_key(function: Any, key: str) -> None:
+    parameters = inspect.signature(function).parameters.values()
+    if not any(one.kind is one.KEYWORD_ONLY and one.name == key for one in parameters):
+        name = getattr(function, "__qualname__", repr(function))
+        raise SetupError(f"{name} has no keyword-only argument {key!r} for its idempotency key")
 
 
 async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -77,32 +93,15 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     body: dict[str, Any] = {"args": plain_args, "effect": name}
     if plain_kwargs:
         body["kwargs"] = plain_kwargs
-    prompter = prompted.prompter_of(cell)
-    if prompter is not None:
-        answer, begun = await prompted.effect(prompter, cell, plan, body)
-        if begun is None:
-            return answer
-        seq = begun
-        if not options.idempotent:
-            raise _in_doubt(cell, name, seq)
-    else:
-        seq = cell.record("effect/begun", body)
-        if cell.theater.journal.durable:
-            await cell.theater.committed()
-    return await _outcome(cell, plan, seq, partial(function, *args, **kwargs))
-
-
-def _in_doubt(cell: Cell, name: str, seq: int) -> EffectInDoubtError:
-    """The process died while it ran: whoever asked for it must find out what happened."""
-    error = EffectInDoubtError(f"the process died while {name} ran: nobody knows whether it happened")
-    told = {"class": "EffectInDoubtError", "text": str(error)}
-    cell.record("effect/ended", {"effect": seq, "error": told})
-    return error
+    return await Attempts(cell, plan, options, body, partial(function, *args, **kwargs)).run()
 
 
 @lru_cache(maxsize=256)
 def _plan(inner: Any, bound: int, named: frozenset[str], options: EffectOptions) -> HandlerPlan:
-    """How arguments and result travel; what `functools.partial` has bound stays out (90 µs, so kept)."""
+    """How arguments and result travel (90 µs, so kept).
+
+    What `functools.partial` has bound stays out, and so does the idempotency key.
+    """
     function = partial(inner, *[None] * bound, **dict.fromkeys(named)) if bound or named else inner
     try:
         hints = get_type_hints(inner, include_extras=True)
@@ -111,6 +110,7 @@ def _plan(inner: Any, bound: int, named: frozenset[str], options: EffectOptions)
     parameters = [
         Parameter(one.name, one.kind, _shape(hints.get(one.name, Any)), one.default is one.empty)
         for one in _signature(function).parameters.values()
+        if one.name != options.key
     ]
     name = inner.__qualname__
     answer = _shape(hints.get("return", Any))
@@ -134,56 +134,3 @@ def _shape(annotation: object) -> Shape:
         return Shape.of(annotation)
     except SetupError:
         return Shape.of(Any)
-
-
-async def _outcome(cell: Cell, plan: HandlerPlan, seq: int, call: Callable[[], Any]) -> Any:
-    world = cell.theater.world
-    try:
-        answer = await _call(call)
-    except Exception as raised:  # noqa: BLE001  # whatever it raised is its outcome
-        error = raised.error if isinstance(raised, _OddError) else raised
-        declared = isinstance(error, plan.raises)
-        told = (
-            plan.pack_error(error, world)
-            if declared
-            else {"class": type(error).__name__, "text": text_of(error)}
-        )
-        cell.record("effect/ended", {"effect": seq, "error": told})
-        if declared:
-            raise plan.restore_error(told, world, kind=type(error)) from error
-        raise EffectFailedError(told["class"], told["text"]) from error
-    try:
-        arrived, plain = plan.carry_answer(answer, world)
-    except TypeError as error:
-        cell.record("effect/ended", {"effect": seq, "error": {"class": "TypeError", "text": str(error)}})
-        raise EffectFailedError("TypeError", str(error)) from error
-    cell.record("effect/ended", {"answer": plain, "effect": seq})
-    return arrived
-
-
-async def _call(call: Callable[[], Any]) -> Any:
-    function: Any = call
-    while isinstance(function, partial):
-        function = function.func
-    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__):
-        return await call()
-    answer, odd = await anyio.to_thread.run_sync(_call_here, call)
-    if odd is not None:
-        raise _OddError(odd)
-    return await answer if inspect.isawaitable(answer) else answer
-
-
-class _OddError(Exception):
-    """Carries what would close the coroutine of whoever waits for a thread."""
-
-    def __init__(self, error: BaseException) -> None:
-        super().__init__(error)
-        self.error = error
-
-
-def _call_here(call: Callable[[], Any]) -> tuple[Any, BaseException | None]:
-    """The answer, or an exception that must not leave the thread as it is."""
-    try:
-        return call(), None
-    except (GeneratorExit, StopIteration) as error:
-        return None, error

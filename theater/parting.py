@@ -18,9 +18,8 @@ from theater.event import Event
 
 _QUIET = frozenset({"actor/resumed", "actor/snapshot", "log"})  # no part of what an actor did
 _ASIDE = frozenset({"fork", "from", "key", "name", "source", "stores", "supervisor"})
-_SEQS = frozenset(
-    {"channel", "effect", "forwards", "message", "reply", "timer"}
-)  # of events of the same chain
+_SEQS = frozenset({"channel", "effect", "forwards", "message", "reply", "retries", "timer"})
+"""What names events of the same chain."""
 _BIRTHS = frozenset({"child", "store"})  # ids that are made at random
 _NOTHING = object()
 

@@ -154,17 +154,17 @@ async def spawn(
 # -- effects -------------------------------------------------------------------------------------------------
 
 
-async def effect(
-    prompter: Prompter, cell: Cell, plan: HandlerPlan, body: dict[str, Any]
-) -> tuple[Any, int | None]:
-    """The recorded outcome of an effect; or the seq of `effect/begun`, if nobody knows whether it ran."""
+async def effect(prompter: Prompter, body: dict[str, Any]) -> tuple[int, Event | None]:
+    """The seq of the recorded `effect/begun`, and its `effect/ended`; None: nobody knows whether it ran."""
     event = prompter.ask("effect/begun", body)
-    ended = await prompter.outcome(event.seq)
-    if ended is None:
-        return None, event.seq
+    return event.seq, await prompter.outcome(event.seq)
+
+
+def outcome_of_effect(cell: Cell, plan: HandlerPlan, ended: Event) -> Any:
+    """The recorded answer as the handler gets it, or its error raised."""
     told = ended.body.get("error")
     if told is None:
-        return plan.restore_answer(ended.body["answer"], cell.theater.recall), None
+        return plan.restore_answer(ended.body["answer"], cell.theater.recall)
     if is_declared(plan, told):
         raise plan.restore_error(told, cell.theater.recall)
     if told["class"] == "EffectInDoubtError":

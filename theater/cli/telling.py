@@ -100,11 +100,13 @@ def _stopped(body: Mapping[str, Any], names: Names) -> str:
 
 
 def _begun(body: Mapping[str, Any], names: Names) -> str:
-    return f"{body.get('effect')}{_call({**body, 'handler': ''}, names)}"
+    again = f", as @{body['retries']} once more" if "retries" in body else ""
+    return f"{body.get('effect')}{_call({**body, 'handler': ''}, names)}{again}"
 
 
 def _ended(body: Mapping[str, Any], names: Names) -> str:
-    return f"of @{body.get('effect')}{_outcome(body, names)}"
+    again = f", again in {body['again'] / _BILLION:.3g} s" if "again" in body else ""
+    return f"of @{body.get('effect')}{_outcome(body, names)}{again}"
 
 
 def _of_store(body: Mapping[str, Any], names: Names) -> str:
