@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
 from theater.testing import virtual_backend
@@ -24,3 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture
 def anyio_backend() -> Backend:
     return virtual_backend()
+
+
+@pytest.fixture(scope="module")
+def quick_path() -> Iterator[Path]:
+    """A folder in memory where there is one, for tests that make and change thousands of files in it."""
+    memory = Path("/dev/shm")
+    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        yield Path(folder)

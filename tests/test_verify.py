@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from handmade import KEY, NEXT_KEY, ROOT, Handmade, actor_id, small_journal
+from handmade import KEY, NEXT_KEY, ORIGIN, ROOT, Handmade, actor_id, small_journal
 from hypothesis import given
 from hypothesis import strategies as st
 from independent_verifier import Verifier
@@ -19,6 +19,7 @@ from theater.content import ContentRef
 from theater.errors import FolderError, MalformedError
 from theater.event import Event, Stub, event_bytes
 from theater.history import History
+from theater.journal import DiskJournal
 from theater.journal.frames import BLOB, EVENT, FILE, FRONTIER, STUB, file_size, frame, frontier_payload
 from theater.journal.reader import Reader
 from theater.keys import SigningKey
@@ -145,6 +146,18 @@ def test_a_journal_of_no_batch_yet_verifies(path: Path) -> None:
     found = report(path)
 
     assert (found.ok, found.events, found.checkpoint, found.tail, found.closed) == (True, 0, None, 0, False)
+
+
+@pytest.mark.anyio
+@pytest.mark.real_clock
+async def test_a_journal_closed_before_anything_happened_verifies(path: Path) -> None:
+    journal = DiskJournal(path, key=KEY, origin=ORIGIN)
+    await journal.open()
+    await journal.close()
+
+    found = report(path)
+
+    assert (found.ok, found.closed, found.events) == (True, True, 0)
 
 
 def test_zeros_after_the_last_commit_are_room_and_no_tail(path: Path, journal: Handmade) -> None:

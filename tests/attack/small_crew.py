@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -12,6 +13,7 @@ import anyio
 
 from theater import Actor, ActorRef, History, Note, SigningKey, Theater, effect, handler
 from theater.journal import DiskJournal
+from theater.journal.calls import Calls
 
 KEY = SigningKey.from_seed(bytes(range(32)))
 ORIGIN = "theater/0123456789abcdef0123456789abcdef"
@@ -55,12 +57,27 @@ class Teller(Actor):
         return await self.context.effect(double, amount)
 
 
+@contextmanager
+def small_journals(
+    calls: Calls | None = None, *, origin: str | None = None, segment_bytes: int = 3_000
+) -> Iterator[None]:
+    """Theaters whose journals do in a few thousand bytes what others do in as many million."""
+    journal = partial(DiskJournal, calls=calls, origin=origin, segment_bytes=segment_bytes)
+    with (
+        patch("theater.stage.DiskJournal", journal),
+        patch("theater.journal.disk.BLOB_LIMIT", 20),
+        patch("theater.journal.log._NEXT", segment_bytes // 2),
+        patch("theater.journal.segment.LEAST_AHEAD", 8 << 10),
+        patch("theater.journal.segment.EVENTS_ROOM", 4 << 10),
+    ):
+        yield
+
+
 def run_crew(
     folder: Path,
     *,
     amount: int = 1,
     key: SigningKey | None = KEY,
-    segment_bytes: int = 3_000,
     after_each: Callable[[Note], None] = lambda _: None,
 ) -> None:
     """Let the crew work and close; two runs that differ in `amount` have the same actors and as many events.
@@ -90,8 +107,7 @@ def run_crew(
                 await request()
                 after_each(theater.checkpoint())
 
-    journal = partial(DiskJournal, origin=ORIGIN, segment_bytes=segment_bytes)
-    with patch("theater.stage.DiskJournal", journal), patch("theater.journal.disk.BLOB_LIMIT", 20):
+    with small_journals(origin=ORIGIN):
         anyio.run(work)
     for segment in (folder / "segments").iterdir():
         segment.write_bytes(segment.read_bytes().rstrip(b"\0"))  # room for more is no part of a log

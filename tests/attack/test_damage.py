@@ -19,9 +19,9 @@ LOOSE = 10  # of the pairs, those in which only a content changes its place
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(quick_path: Path) -> Path:
     """A finished journal; each test leaves it as it was."""
-    path = tmp_path_factory.mktemp("damage") / "theater"
+    path = quick_path / "theater"
     run_crew(path)
     return path
 

@@ -13,6 +13,7 @@ from theater.journal.marks import Closed
 from theater.journal.reader import Reader
 from theater.journal.walk import Batch
 from theater.keys import VerifyKey
+from theater.merkle import EMPTY_ROOT
 from theater.verify.chains import ROOT, Chains
 from theater.verify.checkpoints import Checkpoints
 from theater.verify.contents import IN_OUTLINED, PUTS, Contents
@@ -198,7 +199,7 @@ class Verification:
         last = self._checkpoints.last
         end = self._walk.place
         length = len(self._reader.folder.read(end.segment, 0))
-        found = Closed(end.segment, length, self._checkpoints.size, last.root if last else b"")
+        found = Closed(end.segment, length, self._checkpoints.size, last.root if last else EMPTY_ROOT)
         if mark != found or end.offset != length:
             raise CorruptJournalError("closed", expected=_in_line(mark), found=_in_line(found))
         self._closed = True
