@@ -512,7 +512,8 @@ async def test_a_supervisor_is_told_of_each_failure_and_of_the_end(theater: Thea
         if "on_child" in event.body.get("handler", "")
     ]
     assert len(news) == 3
-    assert news[0].body["args"][1] == {"class": "ValueError", "text": "as told"}
+    failed = told(theater, worker, "actor/failed")[0].seq
+    assert news[0].body["args"][1] == {"class": "ValueError", "text": "as told", "seq": failed}
 
 
 async def test_a_supervisor_is_told_past_a_full_mailbox(theater: Theater) -> None:

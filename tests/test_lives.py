@@ -429,7 +429,8 @@ async def test_an_on_load_that_fails_after_a_restart_counts_as_a_failure(theater
     assert [event.body["handler"] for event in told(theater, careful, "actor/failed")] == [
         "fail", "on_load", "on_load", "on_load",
     ]  # fmt: skip
-    assert theater.chain(careful)[-1].body == {"reason": "failed"}
+    told_above = {"class": "RuntimeError", "text": "no scratch"}
+    assert theater.chain(careful)[-1].body == {"reason": "failed", "escalates": told_above}
     assert theater.statistics().failures == 5  # the last is its supervisor's
 
 

@@ -195,7 +195,8 @@ async def test_a_restart_together_keeps_id_name_mailbox_refs_and_last_good_state
 
     assert await facts(a, b, c) == [(2, 3), (2, 0), (2, 3)]
     assert [theater.find(f"boss/{name}").id for name in "abc"] == ids
-    assert all(only(theater, ref, "actor/restarted").body == {"restarts": 1} for ref in (a, b, c))
+    again = {"restarts": 1, "round": [1, b.id]}
+    assert all(only(theater, ref, "actor/restarted").body == again for ref in (a, b, c))
     assert theater.statistics().restarts == 3
 
 

@@ -263,7 +263,8 @@ async def test_a_permanent_child_that_stops_itself_too_often_escalates(theater: 
         await worker.ask(Worker.exit)
     await theater.settled()
 
-    assert theater.chain(worker)[-1].body == {"reason": "normal"}
+    said = {"class": "ActorFailedError", "text": "Worker 'pair/a' ended once too often: normal"}
+    assert theater.chain(worker)[-1].body == {"reason": "normal", "escalates": said}
     assert theater.find("pair/a") != worker
     escalated = only(theater, theater.find("pair"), "actor/failed")
     assert escalated.body["error"]["text"] == "Worker 'pair/a' ended once too often: normal"
@@ -303,7 +304,8 @@ async def test_past_its_limit_a_child_takes_its_supervisor_with_it(theater: Thea
         await fail(worker)
     await theater.settled()
 
-    assert theater.chain(worker)[-1].body == {"reason": "failed"}
+    told_above = {"class": "ValueError", "text": "as told"}
+    assert theater.chain(worker)[-1].body == {"reason": "failed", "escalates": told_above}
     assert theater.chain(other)[-1].body == {"reason": "shutdown"}
     failed = only(theater, keeper, "actor/failed").body
     assert failed["handler"] == "@escalate"
@@ -603,8 +605,10 @@ async def test_a_directive_escalates_and_so_does_a_failing_decide(
 ) -> None:
     ref = await judged(theater, "a", text)
 
-    assert theater.chain(ref)[-1].body == {"reason": "failed"}
     failed = only(theater, theater.find("judge"), "actor/failed").body
+    ended = theater.chain(ref)[-1].body
+    assert ended["reason"] == "failed"
+    assert says == f"{ended['escalates']['class']}: {ended['escalates']['text']}"[: len(says)]
     assert failed["handler"] == "@escalate"
     assert says in failed["error"]["text"]
 

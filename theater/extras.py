@@ -33,6 +33,7 @@ class Extras:
         "links",
         "place",
         "round",
+        "rounds",
         "slots",
         "stash",
         "supervision",
@@ -55,5 +56,6 @@ class Extras:
         self.thrown: tuple[Envelope, GeneratorExit] | None = None  # what closed the task, and when
         self.place: Place | None = None  # in a restart of several
         self.round: Round | None = None  # a restart of several of its children
+        self.rounds = 0  # how many there were
         self.supervision: Supervision | None = None  # in the place of what its class says
         self.watches: dict[Watch, None] | None = None  # of whose end it was not told yet

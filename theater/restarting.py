@@ -41,9 +41,9 @@ def report(cell: Cell, where: str, error: BaseException) -> ActorFailedError:
     failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
     failure.__cause__ = error
     cell.theater.failures += 1
-    cell.record("actor/failed", {"error": told, "handler": where})
+    seq = cell.record("actor/failed", {"error": told, "handler": where})
     if not cell.is_ending:
-        supervisor.tell_of_failure(cell, failure, told)
+        supervisor.tell_of_failure(cell, failure, told, seq)
     return failure
 
 
@@ -188,6 +188,8 @@ def _again(cell: Cell) -> ActorFailedError | None:
     body: dict[str, Any] = {"restarts": len(cell.restarts)}
     if initial or cell.stale:
         body["state"] = state
+    if cell.extras is not None and cell.extras.place is not None:
+        body["round"] = list(cell.extras.place.round)
     cell.record("actor/restarted", body)
     cell.stale = False
     try:

@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 class Place:
     """One member's place in a round."""
 
-    __slots__ = ("cell", "halted", "started", "turn")
+    __slots__ = ("cell", "halted", "round", "started", "turn")
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
+        self.round = (0, b"")  # its number under this supervisor, and the id of who failed: for the record
         self.halted: Future[None] = cell.loop.create_future()  # its old life is over
         self.turn: Future[None] = cell.loop.create_future()  # it may start again
         self.started: Future[None] = cell.loop.create_future()  # `on_start` of its new life has ended
@@ -68,7 +69,10 @@ def begin(
     if kept.round is not None:
         kept.round.dissolve(but=start_again)  # one that is being stopped meanwhile is not among them
     hurry = above.loop.create_future()
+    kept.rounds += 1
     places = [_place_of(cell, hurry) for cell in start_again]
+    for place in places:
+        place.round = (kept.rounds, leader.id)
     task = start(above.loop, _carry_out(leader, stop, places, hurry, delay), current=None)
     kept.round = Round(task, places, hurry)
     theater = above.theater

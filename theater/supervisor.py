@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.ref import ActorRef
 
+NOBODY = bytes(16)
+"""In the place of an actor's id: the program outside."""
+
 
 def children_for(cell: Cell) -> tuple[ActorRef[Any], ...]:
     """The children of an actor whose handler looks at them; on record, with the answer."""
@@ -43,10 +46,11 @@ def add_child(supervisor: Cell | None, child: Cell) -> None:
     child.supervisor = supervisor
 
 
-def tell_of_failure(child: Cell, failure: ActorFailedError, told: dict[str, Any]) -> None:
-    """The supervisor's `on_child_failed`, in its control lane."""
+def tell_of_failure(child: Cell, failure: ActorFailedError, told: dict[str, Any], seq: int) -> None:
+    """The supervisor's `on_child_failed`, in its control lane; `seq` is that of `actor/failed`."""
     above = child.supervisor
     if above is not None:
+        told = told | {"seq": seq}
         plain = [ActorAddress(child.id), told]
         signals.signal(above, signals.hook_envelope(above, "on_child_failed", (child.ref, failure), plain))
 
@@ -93,7 +97,7 @@ async def kill_children(cell: Cell) -> None:
 def bury(cell: Cell) -> None:
     """Record the end, free the name and what is held, and tell those who want to know."""
     theater = cell.theater
-    theater.recorder.append_prepared(cell, "actor/stopped", {"reason": cell.reason.value})
+    theater.recorder.append(cell, "actor/stopped", {"reason": cell.reason.value} | _news_above(cell))
     cell.state = "ended"
     if cell.extras is not None and cell.extras.place is not None:
         cell.extras.place.leave()
@@ -117,6 +121,22 @@ def bury(cell: Cell) -> None:
         cell.ended.set_result(None)
 
 
+def _news_above(cell: Cell) -> dict[str, Any]:
+    """What its supervisor is to be told besides, though the process died before that."""
+    news: dict[str, Any] = {}
+    if cell.extras is not None and cell.extras.asked_by is not None:
+        (by,) = cell.extras.asked_by
+        news["by"] = NOBODY if by is None else by.id
+    if cell.extras is not None and cell.extras.escalation is not None:
+        news["escalates"] = _error_of(cell.extras.escalation)
+    return news
+
+
+def _error_of(failure: ActorFailedError) -> dict[str, Any]:
+    cause = failure.__cause__ or failure
+    return {"class": type(cause).__name__, "text": text_of(cause)}
+
+
 def tell_of_end(above: Cell, child: Cell) -> None:
     """The supervisor's `on_child_stopped`."""
     plain = [ActorAddress(child.id), child.reason.value]
@@ -125,20 +145,25 @@ def tell_of_end(above: Cell, child: Cell) -> None:
 
 
 def _tell_who_asked(child: Cell, above: Cell) -> None:
-    """The supervisor's `on_child_stopped_by`, if somebody stopped or killed the child from outside."""
-    asked_by = None if child.extras is None else child.extras.asked_by
-    if asked_by is not None:
-        (by,) = asked_by
-        plain = [ActorAddress(child.id), child.reason.value, None if by is None else by.address]
-        args = (child.ref, child.reason, by)
-        signals.signal(above, signals.hook_envelope(above, "on_child_stopped_by", args, plain))
+    if child.extras is not None and child.extras.asked_by is not None:
+        (by,) = child.extras.asked_by
+        tell_who_asked(above, child, by)
+
+
+def tell_who_asked(above: Cell, child: Cell, by: ActorRef[Any] | None) -> None:
+    """The supervisor's `on_child_stopped_by`: somebody stopped or killed the child from outside."""
+    plain = [ActorAddress(child.id), child.reason.value, None if by is None else by.address]
+    args = (child.ref, child.reason, by)
+    signals.signal(above, signals.hook_envelope(above, "on_child_stopped_by", args, plain))
 
 
 def _escalate(cell: Cell, above: Cell) -> None:
     """The actor ended past its limit, or as its supervisor decided: that one fails, after its message."""
     failure = None if cell.extras is None else cell.extras.escalation
     if failure is not None:
-        cause = failure.__cause__ or failure
-        told = {"class": type(cause).__name__, "text": text_of(cause)}
-        plain: list[Any] = [ActorAddress(cell.id), told]
-        signals.signal(above, Envelope(ESCALATE, (cell.ref, failure), {}, (plain, {})))
+        escalate(above, cell, failure, _error_of(failure))
+
+
+def escalate(above: Cell, child: Cell, failure: ActorFailedError, told: dict[str, Any]) -> None:
+    """The supervisor fails with its child."""
+    signals.signal(above, Envelope(ESCALATE, (child.ref, failure), {}, ([ActorAddress(child.id), told], {})))
