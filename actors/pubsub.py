@@ -177,7 +177,7 @@ class PubSub(Actor):
     def _tell(self, topic: str, subscriber: ActorRef[Any], handler: str, message: object) -> bool:
         try:
             subscriber.tell_nowait(handler, topic, message)
-        except (MailboxFullError, NotRunningError):  # of an end `ended` hears; one that sleeps will wake
+        except (MailboxFullError, NotRunningError):  # of an end `ended` hears; for one that sleeps it waits
             return False
         except TypeError as error:  # no such handler, or a message that it does not take: the others are told
             self.context.log(f"{subscriber.name} was not told of {topic}: {error}")

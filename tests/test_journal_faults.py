@@ -100,7 +100,7 @@ def reopen(folder: Path, *, key: SigningKey | None = KEY) -> Opened:
 
 
 async def test_a_log_cut_at_any_byte_keeps_whole_batches_and_the_torn_bytes_aside(tmp_path: Path) -> None:
-    log, ends = await small_folder(tmp_path)
+    log, ends = await small_folder(tmp_path, batches=2)
     segment = tmp_path / "segments" / "00000001"
     for length in range(len(log) + 1):
         segment.write_bytes(log[:length])
