@@ -202,6 +202,7 @@ async def test_a_stub_keeps_its_place_in_chain_and_tree(forger: Forger) -> None:
     assert journal.tips() == {ACTOR: (2, event_hash(last)), bytes(16): (1, sha256(b"gone").digest())}
     assert (reader.head(ACTOR), reader.head(bytes(16))) == (event_hash(last), sha256(b"gone").digest())
     assert journal.event(ACTOR, 1) == last
+    assert journal.living() == [ACTOR]  # what goes on keeps its last event
     for look in (journal.event, reader.event):
         with pytest.raises(HistoryCutError, match="removed"):
             look(ACTOR, 0)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import tracemalloc
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from random import Random
+from threading import Event, Thread
 from typing import Any
 
+import anyio
 import pytest
 from journal_contract import Scribe, committed
 from journal_disks import KEY, ORIGIN, Scenario, contents_of
@@ -19,7 +23,9 @@ from theater.journal.calls import Calls
 from theater.journal.folder import Folder
 from theater.journal.held import Held
 from theater.journal.index import Index
+from theater.journal.indexing import Indexing
 from theater.journal.loading import load
+from theater.journal.marks import Format
 from theater.journal.opening import open_folder
 from theater.journal.sealed import (
     index_bytes,
@@ -262,28 +268,126 @@ async def test_an_index_that_lies_about_a_place_gives_no_wrong_event(folder: Fol
 @pytest.mark.usefixtures("unread")
 async def test_nothing_is_signed_behind_a_head_that_an_index_lied_about(tmp_path: Path) -> None:
     folder = Folder(tmp_path / "theater")
-    await a_segment_for_each_batch(folder.path)
+    await tiny_segments(folder.path)
     forged = bytes(32)
     table, check = made(folder, 1)
-    write(folder, replaced(table, heads=forged), check=check)
+    write(folder, replaced(table, heads=forged * len(table.counts)), check=check)
     journal = DiskJournal(folder.path, key=KEY)
     await journal.open()
+    size = journal.size
     assert journal.tips()[bytes(15) + b"\1"] == (1, forged)
 
     with pytest.raises(CorruptJournalError, match="head of"):
         Scribe(journal, 1, seq=1, head=forged).write("on a false past")
-    assert journal.size == 3
+    assert journal.size == size
     journal.abandon()
 
 
-async def a_segment_for_each_batch(path: Path) -> None:
-    """Three actors with one event each."""
-    journal = DiskJournal(path, key=KEY, origin=ORIGIN, segment_bytes=1)
+async def test_a_chain_in_many_segments_is_read_from_any_place_and_goes_on(tmp_path: Path) -> None:
+    journal = DiskJournal(tmp_path / "theater", key=KEY, origin=ORIGIN, segment_bytes=1)
     await journal.open()
-    for actor in (1, 2, 3):
-        Scribe(journal, actor).write()
+    scribe = Scribe(journal)
+    while not Folder(tmp_path / "theater").segment(9).exists():
+        for _ in range(scribe.seq % 3 + 1):
+            scribe.write()
         await committed(journal)
     await journal.close()
+    assert len(indexes(Folder(tmp_path / "theater"))) >= 7
+
+    journal = DiskJournal(tmp_path / "theater", key=KEY, segment_bytes=1)
+    await journal.open()
+
+    places = range(len(scribe.events))
+    assert [journal.event(scribe.actor, seq) for seq in reversed(places)] == scribe.events[::-1]
+    assert [journal.event(scribe.actor, seq) for seq in places] == scribe.events
+    scribe.journal = journal
+    scribe.write()
+    assert [journal.event(scribe.actor, seq) for seq in range(scribe.seq)] == scribe.events
+    await journal.close()
+
+
+async def test_a_segment_is_indexed_while_the_journal_goes_on(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "theater")
+    await tiny_segments(folder.path)
+    assert [path.name for path in indexes(folder)][:2] == ["00000001", "00000002"]
+    kept = contents_of(folder.indexes)
+    remove_indexes(folder)
+
+    reopen(folder.path)
+
+    assert contents_of(folder.indexes) == kept
+
+
+async def test_a_disk_that_takes_no_index_ends_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "no room", path)
+
+    calls = replace(Calls(), mkdir=lambda path: refuse(path) if path.name == "index" else path.mkdir())
+    size = await tiny_segments(tmp_path / "theater", calls=calls)
+
+    assert "no index of segment 1 was kept" in caplog.text
+    assert not Folder(tmp_path / "theater").indexes.exists()
+    assert reopen(tmp_path / "theater").size == size
+    assert len(indexes(Folder(tmp_path / "theater"))) >= 2
+
+
+def test_indexing_that_is_given_up_leaves_nothing_behind(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "theater")
+    anyio.run(tiny_segments, folder.path)
+    remove_indexes(folder)
+    has_begun, go_on = Event(), Event()
+
+    class Slow(Folder):
+        def format(self) -> Format:
+            has_begun.set()
+            go_on.wait()
+            return super().format()
+
+    indexing = Indexing(Slow(folder.path), calls=Calls())
+    indexing.submit(1)
+    indexing.submit(2)
+    has_begun.wait()
+    ending = Thread(target=indexing.give_up)
+    ending.start()
+    while not indexing.has_given_up:
+        pass
+    go_on.set()
+    ending.join()
+
+    assert not folder.indexes.exists()
+
+
+def test_indexing_says_that_a_segment_is_damaged_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Folder(tmp_path / "theater")
+    anyio.run(tiny_segments, folder.path)
+    kept = folder.index(2).read_bytes()
+    remove_indexes(folder)
+    flip(folder.segment(1), at=50)
+
+    indexing = Indexing(folder, calls=Calls())
+    indexing.submit(1)
+    indexing.submit(2)
+    indexing.finish()
+
+    assert "segment 1 has no index, for it is damaged" in caplog.text
+    assert contents_of(folder.indexes) == {"00000002": kept}
+
+
+async def tiny_segments(path: Path, *, calls: Calls | None = None) -> int:
+    """At least three segments, closed: one event of an actor, and many of another; returns how many."""
+    journal = DiskJournal(path, key=KEY, origin=ORIGIN, segment_bytes=1, calls=calls)
+    await journal.open()
+    Scribe(journal, 1).write()
+    other = Scribe(journal, 2)
+    while not Folder(path).segment(4).exists():  # made ready when the third was begun
+        other.write()
+        await committed(journal)
+    await journal.close()
+    return journal.size
 
 
 async def test_an_index_of_a_segment_that_still_grows_is_swept(folder: Folder) -> None:

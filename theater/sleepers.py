@@ -43,13 +43,13 @@ class Sleeper:
 
 
 def read_sleepers(journal: Journal) -> dict[str, Sleeper]:
-    """Those that are alive in the record, by name: each chain's first and last event tell."""
+    """Those that are alive in the record, by name: each chain's first event tells."""
     sleepers = {}
-    for actor, (events, head) in journal.tips().items():
-        if actor == ROOT or not events:
+    tips = journal.tips()
+    for actor in journal.living():
+        if actor == ROOT:
             continue
-        if Event.read(journal.event(actor, events - 1)).kind == "actor/stopped":
-            continue
+        events, head = tips[actor]
         born = Event.read(journal.event(actor, 0)).body
         sleepers[born["name"]] = Sleeper(
             id=actor,

@@ -206,6 +206,9 @@ class DiskJournal:
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return self._index.tips()
 
+    def living(self) -> Sequence[bytes]:
+        return self._index.living()
+
     def checkpoint(self) -> Note:
         return self._commits.note
 

@@ -2,7 +2,7 @@
 
 A position is one integer, the segment's number shifted by 32 bits plus the offset of a frame in it. What
 stood there at the opening stays in the tables of the segments, 4 bytes an event and about 200 a chain; chains
-that go on, or are read far back, are laid out in an array of positions by seq, 8 bytes an event.
+that go on are laid out in an array of positions by seq, 8 bytes an event.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from theater.journal.table import Table, Tabling, root_in
 from theater.journal.walk import Batch
 from theater.merkle import HASH_BYTES
 
-_STEPS = 4  # segments; a chain that is read further back is laid out
+_STEPS = 4  # segments; for a chain that is read further back, its rows are laid out
 _NONE = array("I")
 
 
@@ -30,7 +30,7 @@ class Index:
     """What the log holds so far, and where."""
 
     __slots__ = (
-        "_ended", "_ends", "_laid_out", "_older", "_rows", "_starts", "_tables", "_tops", "batches",
+        "_ended", "_ends", "_older", "_rows", "_spans", "_starts", "_tables", "_tops", "batches",
         "events", "held", "last_time", "note", "origin", "size",
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ class Index:
         self.note = b""  # of the newest commit
         self.last_time = 0  # of the newest event in the tables
         self.origin = origin
-        self._laid_out: dict[bytes, array[int]] = {}  # of chains that were only read
+        self._spans: dict[bytes, array[int]] = {}  # all rows of chains that were read far back
         self._tables: list[Table] = []
         self._starts: list[array[int]] = []  # of each table, where in `offsets` each chain begins
         self._tops: list[int] = []  # of each table, the number of its first row
@@ -120,39 +120,52 @@ class Index:
 
     def position(self, actor: bytes, seq: int) -> int:
         """Where an event is, which there is."""
-        positions = self.events.get(actor) or self._laid_out.get(actor)
-        if positions:
+        positions = self.events.get(actor)
+        if positions is not None:
             return positions[seq]
         row = self._rows[actor]
         for _ in range(_STEPS):
-            top, table, starts = self._of(row)
-            first = table.firsts[row - top]
-            if first <= seq:
-                return (table.segment << SEGMENT_SHIFT) + table.offsets[starts[row - top] + seq - first]
+            if self._first_of(row) <= seq:
+                return self._position_in(row, seq)
             row = self._older[row]
-        positions = self._laid_out[actor] = self._lay_out(actor)
-        return positions[seq]
+        rows = self._rows_of(actor)
+        return self._position_in(rows[bisect_right(rows, seq, key=self._first_of) - 1], seq)
 
     def going_on(self, actor: bytes) -> array[int]:
         """The positions of a chain by seq, for those of its new events to be added."""
         positions = self.events.get(actor)
         if positions is None:
-            positions = self.events[actor] = self._lay_out(actor)
-            self._laid_out.pop(actor, None)
+            positions = array("Q")
+            for row in self._rows_of(actor):
+                top, table, starts = self._of(row)
+                offsets = table.offsets[starts[row - top] : starts[row - top + 1]]
+                positions.extend(map(add, offsets, repeat(table.segment << SEGMENT_SHIFT)))
+            self.events[actor] = positions
+            self._spans.pop(actor, None)
         return positions
 
-    def _lay_out(self, actor: bytes) -> array[int]:
-        parts: list[array[int]] = []
-        row = self._rows.get(actor, -1)
-        while row >= 0:
-            top, table, starts = self._of(row)
-            offsets = table.offsets[starts[row - top] : starts[row - top + 1]]
-            parts.append(array("Q", map(add, offsets, repeat(table.segment << SEGMENT_SHIFT))))
-            row = self._older[row]
-        positions = array("Q")
-        for part in reversed(parts):
-            positions += part
-        return positions
+    def _rows_of(self, actor: bytes) -> array[int]:
+        """All rows of a chain, oldest first."""
+        rows = self._spans.get(actor)
+        if rows is None:
+            rows = array("q")
+            row = self._rows.get(actor, -1)
+            while row >= 0:
+                rows.append(row)
+                row = self._older[row]
+            rows.reverse()
+            if len(rows) > _STEPS:
+                self._spans[actor] = rows
+        return rows
+
+    def _position_in(self, row: int, seq: int) -> int:
+        top, table, starts = self._of(row)
+        place = starts[row - top] + seq - table.firsts[row - top]
+        return (table.segment << SEGMENT_SHIFT) + table.offsets[place]
+
+    def _first_of(self, row: int) -> int:
+        top, table, _ = self._of(row)
+        return table.firsts[row - top]
 
     def living(self) -> list[bytes]:
         """The chains in the tables that go on: their last event is there, and no `actor/stopped`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from theater.journal.blobs import Draft
 from theater.journal.calls import Calls, is_full, write_file
 from theater.journal.folder import Folder
+from theater.journal.indexing import Indexing
 from theater.journal.marks import Closed
 from theater.journal.pending import Pending
 from theater.journal.segment import Segment
@@ -26,6 +27,7 @@ class Log:
         self._segment_bytes = segment_bytes
         self._current = Segment(folder.segment(place.segment), place.segment, end=place.offset, calls=calls)
         self._next: Segment | None = None
+        self._indexing = Indexing(folder, calls=calls)
         calls.sync_folder(folder.segments)
         self.look_ahead()
 
@@ -53,10 +55,14 @@ class Log:
         for draft, digest, content in batch.files:
             draft.write(content)
             draft.publish(digest)
+        sealed = None
         if self._next is not None and batch.segment == self._next.number:
+            sealed = self._current.number
             self._current.close()
             self._current, self._next = self._next, None
         self._current.write(batch.buffer, batch.start)
+        if sealed is not None:
+            self._indexing.submit(sealed)
         if batch.finish is not None:
             batch.finish()
 
@@ -88,10 +94,12 @@ class Log:
         if self._next is not None:
             self._calls.unlink(self._folder.segment(self._next.number))
         self._current.finish()
+        self._indexing.finish()
         mark = Closed(self._current.number, self._current.end, size, root)
         write_file(self._calls, self._folder.path / "closed", str(mark).encode(), tmp=self._folder.tmp)
 
     def close(self) -> None:
+        self._indexing.give_up()
         for segment in (self._current, self._next):
             if segment is not None:
                 segment.close()

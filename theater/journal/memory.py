@@ -145,6 +145,9 @@ class MemoryJournal:
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return {}
 
+    def living(self) -> Sequence[bytes]:
+        return ()
+
     def checkpoint(self) -> Note:
         self._fold(len(self._leaves))
         return self._signer.sign(Checkpoint(self.origin, self._frontier.size, self._frontier.root()))

@@ -189,6 +189,10 @@ class Journal(Protocol):
         """What each chain held when the journal was opened: number of events, and hash of the last one."""
         ...
 
+    def living(self) -> Sequence[bytes]:
+        """The chains that went on when the journal was opened: their last event is no `actor/stopped`."""
+        ...
+
     def checkpoint(self) -> Note:
         """The newest signed checkpoint: of all events in memory, of all committed ones on disk."""
         ...

@@ -24,7 +24,7 @@ import logging
 import struct
 import sys
 from array import array
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from zlib import crc32
@@ -93,8 +93,16 @@ def read_index_bytes(content: bytes) -> tuple[Table, int] | None:
     return (table, check) if is_whole else None
 
 
-def tabled(folder: Folder, segment: int, *, origin: str) -> tuple[Table, int] | None:
+def _go_on() -> None:
+    pass
+
+
+def tabled(
+    folder: Folder, segment: int, *, origin: str, between: Callable[[], None] = _go_on
+) -> tuple[Table, int] | None:
     """Make the table of a segment that is followed by another, and its CRC-32; None if it is damaged.
+
+    Calls `between` after each batch.
 
     Raises:
         CorruptJournalError: a batch does not follow the one before it.
@@ -105,6 +113,7 @@ def tabled(folder: Folder, segment: int, *, origin: str) -> tuple[Table, int] | 
     for batch in walk:
         tabling.add(batch)
         chunk = batch.chunk
+        between()
     if walk.tail is not None or not walk.place.offset:
         return None
     return tabling.table(), crc32(memoryview(chunk)[: walk.place.offset])
