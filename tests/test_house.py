@@ -25,6 +25,7 @@ SHELL_TEXT = """
     loop
     journal
     entries
+    past
     moments
     cut
     parting
@@ -87,7 +88,6 @@ SHELL_TEXT = """
     life
     cell
     spawning
-    past
     sleepers
     redelivery
     imported

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from theater.chain import ChainView
-from theater.errors import MissingError, NotRecordedError, SetupError
+from theater.errors import HistoryCutError, MissingError, NotRecordedError, SetupError
 from theater.event import Event
+from theater.past import is_full
 from theater.store.fold import Fold, fold_of
 
 Full = Callable[[Any], Any]
@@ -50,14 +51,19 @@ def check_seq(chain: ChainView, seq: int | None) -> int:
 def rest_before(chain: ChainView, at: int) -> Event:
     """The event after which the actor was at rest: the last message that it had handled at or before `at`.
 
-    Without one, it is the last event that holds a state: the first of the chain, if nothing else.
+    Where there is none, or it was removed, it is the last event that holds a state.
 
     Raises:
         HistoryCutError: that event was removed.
     """
     last: Event | None = None
     for seq in range(at, -1, -1):
-        event = chain[seq]
+        try:
+            event = chain[seq]
+        except HistoryCutError:
+            if last is None:
+                raise
+            return last
         if event.kind == "message/handled":
             return event
         if last is None and _bears_state(event):
@@ -106,7 +112,7 @@ def stores_at(chain: ChainView, at: int, full: Full) -> Fold:
     for event in _backwards(chain, at):
         if event.kind.startswith("store/"):
             told.append(Whole(event.kind, event.body))
-        elif "stores" in event.body:
+        elif "stores" in event.body or is_full(event):
             told.append(Whole(event.kind, full(event.body)))
             break
     return fold_of(reversed(told))
