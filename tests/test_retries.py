@@ -11,8 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from told import kinds, told
 
-from theater import Actor, ActorRef, EffectFailedError, Retry, SetupError, Theater, effect, handler
+from theater import (
+    Actor,
+    ActorRef,
+    EffectFailedError,
+    EffectInDoubtError,
+    Event,
+    Retry,
+    SetupError,
+    Theater,
+    effect,
+    handler,
+)
+from theater.chain import Chain
+from theater.prompter import Prompter
 from theater.restart import Backoff
+from theater.script import Script
 
 KEYS: list[str] = []
 FAILURES: list[Exception] = []
@@ -199,3 +213,145 @@ def test_waits_are_those_of_a_backoff(failed: int, chance: float) -> None:
 
     assert delay == (Backoff(0.5, 4.0, 3.0).delay(failed, chance=chance) if failed <= 5 else None)
     assert retry.delay(ValueError(), failed=failed, chance=chance) is None
+
+
+# -- again along a record --------------------------------------------------------------------------------
+
+SCRIPT: list[Event] = []
+
+
+@effect(idempotent=True, key="idempotency_key")
+async def book(amount: int, *, idempotency_key: str = "") -> int:
+    KEYS.append(idempotency_key)
+    return amount
+
+
+class Again(Actor):
+    """Asks for effects along a record that the test made."""
+
+    @handler(raises=(EffectInDoubtError, DeclinedError, EffectFailedError))
+    async def again(self, name: str) -> Any:
+        turn = self.context._cell.asked()
+        differences: list[Any] = []
+        prompter = Prompter(
+            turn, Script(SCRIPT, lambda _: None), live=lambda: KEYS.append("live"), differs=differences.append
+        )
+        prompter.begin()
+        if name == "book":
+            return await self.context.effect(book, 5)
+        return await self.context.effect(pay, 5)
+
+
+def recorded(theater: Theater, *events: tuple[str, dict[str, Any]]) -> None:
+    """Let the next effect of `Again` go along these events, of which the first has the seq 0."""
+    chain = Chain(bytes(range(16)))
+    for kind, body in events:
+        chain.append(kind, body, time=theater._begun().clock())
+    SCRIPT[:] = chain
+
+
+BEGUN = {"args": [5], "effect": "test_retries:pay"}
+BOOKED = {"args": [5], "effect": "test_retries:book"}
+LATE = {"class": "TimeoutError", "text": "late"}
+
+
+@pytest.fixture
+async def again(theater: Theater) -> ActorRef[Again]:
+    return await theater.spawn(Again(), name="again")
+
+
+async def test_recorded_attempts_are_followed_without_a_wait_and_without_an_effect(
+    theater: Theater, again: ActorRef[Again]
+) -> None:
+    recorded(
+        theater,
+        ("effect/begun", BEGUN),
+        ("effect/ended", {"effect": 0, "error": LATE, "again": 3_600_000_000_000}),
+        ("effect/begun", BEGUN | {"retries": 0}),
+        ("effect/ended", {"effect": 2, "answer": "paid"}),
+    )
+
+    assert await again.ask(Again.again, "pay") == "paid"
+
+    assert anyio.current_time() == 0
+    assert KEYS == ["live"]
+    assert kinds(theater, again) == ["message/received", "message/handled"]
+
+
+async def test_the_decision_of_the_record_counts_and_not_what_the_program_says_now(
+    theater: Theater, again: ActorRef[Again]
+) -> None:
+    recorded(
+        theater,
+        ("effect/begun", BOOKED),  # which has no retry any more
+        ("effect/ended", {"effect": 0, "error": LATE, "again": 1}),
+        ("effect/begun", BOOKED | {"retries": 0}),
+        ("effect/ended", {"effect": 2, "error": LATE}),
+    )
+
+    with pytest.raises(EffectFailedError, match="late"):
+        await again.ask(Again.again, "book")
+
+    assert KEYS == ["live"]
+
+
+async def test_a_record_that_ends_in_a_wait_is_gone_on_with_when_it_is_due(
+    theater: Theater, again: ActorRef[Again]
+) -> None:
+    recorded(
+        theater,
+        ("effect/begun", BEGUN),
+        ("effect/ended", {"effect": 0, "error": LATE, "again": 3_600_000_000_000}),
+    )
+    await anyio.sleep(1_000)
+
+    assert await again.ask(Again.again, "pay") == "5 EUR"
+
+    assert anyio.current_time() == pytest.approx(3_600)
+    assert ["live", f"{again.id.hex()}-0"] == KEYS
+    [begun] = told(theater, again, "effect/begun")
+    assert begun.body == BEGUN | {"retries": 0}
+
+
+async def test_attempts_of_before_a_crash_count(theater: Theater, again: ActorRef[Again]) -> None:
+    FAILURES.extend(TimeoutError(str(number)) for number in range(9))
+    recorded(
+        theater,
+        ("effect/begun", BEGUN),
+        ("effect/ended", {"effect": 0, "error": LATE, "again": 0}),
+        ("effect/begun", BEGUN | {"retries": 0}),
+        ("effect/ended", {"effect": 2, "error": LATE, "again": 0}),
+    )
+
+    with pytest.raises(EffectFailedError, match="TimeoutError: 0"):
+        await again.ask(Again.again, "pay")
+
+    assert len(FAILURES) == 8
+
+
+async def test_an_effect_that_had_begun_is_in_doubt_and_stays_so(
+    theater: Theater, again: ActorRef[Again]
+) -> None:
+    recorded(theater, ("effect/begun", BEGUN))
+
+    with pytest.raises(EffectInDoubtError, match="test_retries:pay ran: nobody knows"):
+        await again.ask(Again.again, "pay")
+
+    [ended] = told(theater, again, "effect/ended")
+    assert KEYS == ["live"]
+    recorded(theater, ("effect/begun", BEGUN), ("effect/ended", ended.body | {"effect": 0}))
+    with pytest.raises(EffectInDoubtError, match="nobody knows"):
+        await again.ask(Again.again, "pay")
+
+
+async def test_an_idempotent_effect_in_doubt_is_run_again_under_its_key(
+    theater: Theater, again: ActorRef[Again]
+) -> None:
+    recorded(theater, ("effect/begun", BOOKED))
+
+    assert await again.ask(Again.again, "book") == 5
+
+    assert ["live", f"{again.id.hex()}-0"] == KEYS
+    assert told(theater, again, "effect/begun") == []  # it is the same attempt
+    [ended] = told(theater, again, "effect/ended")
+    assert ended.body == {"effect": 0, "answer": 5}
