@@ -17,6 +17,7 @@ PURE_TEXT = """
     errors content plain codec untyped form record compound union annotation shape nearest given
     merkle keys event script checkpoint chain proof restart retry names grants allowance
     store.requests store.fold store.permission store.decision journal.frames
+    mentions survey culling
 """
 PURE_ORDER = PURE_TEXT.split()
 """Values in, values out; each module imports only what stands before it."""
@@ -33,6 +34,8 @@ SHELL_TEXT = """
     recorder
     livechain
     verify
+    weighing
+    compacting
     failure
     store
     limits

@@ -4,6 +4,7 @@ from theater.actor import Actor, handler
 from theater.chain import Chain, ChainView
 from theater.channels import Channel
 from theater.checkpoint import Checkpoint, Note
+from theater.compacting import Compacted, Removed, compact
 from theater.content import ContentRef
 from theater.context import Context
 from theater.deferring import Reply
@@ -108,6 +109,7 @@ __all__ = [
     "ChannelClosedError",
     "Checkpoint",
     "ChildSpec",
+    "Compacted",
     "ContentNotFoundError",
     "ContentRef",
     "ContentStream",
@@ -151,6 +153,7 @@ __all__ = [
     "Reason",
     "RecordedActor",
     "RefusedError",
+    "Removed",
     "Reply",
     "Report",
     "Restart",
@@ -174,6 +177,7 @@ __all__ = [
     "Timer",
     "VerifyKey",
     "child",
+    "compact",
     "effect",
     "handler",
 ]

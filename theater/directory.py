@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from theater import limits, prompted
 from theater.actor import Actor
 from theater.cell import Cell
-from theater.errors import ActorNotFoundError, SetupError
+from theater.errors import ActorNotFoundError, HistoryCutError, SetupError
 from theater.event import Event, event_hash
 from theater.imported import class_of
 from theater.options import Options
@@ -157,7 +157,10 @@ def _born(stage: Stage, actor: bytes) -> dict[str, Any]:
     """The body of its first event; empty if it was never here."""
     if actor not in stage.journal.tips():
         return {}
-    return Event.read(stage.journal.event(actor, 0)).body
+    try:
+        return Event.read(stage.journal.event(actor, 0)).body
+    except HistoryCutError:  # it was erased
+        return {}
 
 
 def _plan(class_name: str) -> ActorPlan:

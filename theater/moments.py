@@ -118,6 +118,11 @@ def stores_at(chain: ChainView, at: int, full: Full) -> Fold:
     return fold_of(reversed(told))
 
 
+def of_store(event: Event) -> bool:
+    """Whether an event tells what stores hold."""
+    return event.kind.startswith("store/") or "stores" in event.body
+
+
 def _backwards(chain: ChainView, at: int) -> Iterator[Event]:
     return (chain[seq] for seq in range(at, -1, -1))
 

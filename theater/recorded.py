@@ -97,6 +97,14 @@ class Actors:
         awake = [actor for actor in found if not self._end(actor)]
         return (awake or found)[-1]
 
+    def name_of(self, actor: bytes) -> str:
+        """Its name; its id in hex if its first event was removed."""
+        name: str = self._births.get(actor, {}).get("name", actor.hex())
+        return name
+
+    def has_ended(self, actor: bytes) -> bool:
+        return bool(self._end(actor))
+
     def starting_with(self, prefix: str) -> list[bytes]:
         """All chains whose actor's id, in hex, starts like this; the root's too."""
         return [actor for actor in self._reader.index.actors() if actor.hex().startswith(prefix)]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from theater import sending
 from theater.errors import SetupError
 from theater.event import Event
+from theater.livechain import LiveChain
 from theater.mailbox import Envelope
 from theater.past import Letter, Past, fold
+from theater.recorder import Line
 from theater.sleepers import Sleeper, since_snapshot
 
 if TYPE_CHECKING:
@@ -27,8 +29,7 @@ def events_of(stage: Stage, sleeper: Sleeper) -> Iterator[Event]:
 
 
 def _all_of(stage: Stage, actor: bytes, events: int) -> Iterator[Event]:
-    for seq in range(events):
-        event = Event.read(stage.journal.event(actor, seq))
+    for event in LiveChain(stage, Line(actor, events)):  # without those that were removed
         event.body.update(stage.recorder.full(event.body))
         yield event
 

@@ -65,15 +65,23 @@ def read_sleepers(journal: Journal) -> dict[str, Sleeper]:
 
 def was_closed(journal: Journal) -> bool:
     """Whether the record ends with a clean close, so that every mailbox stands in its actor's snapshot."""
-    events, _ = journal.tips().get(ROOT, (0, b""))
-    return bool(events) and Event.read(journal.event(ROOT, events - 1)).kind == "theater/closed"
+    return _close(journal) is not None
 
 
 def is_settled(journal: Journal) -> bool:
     """Whether, besides, no message waits in a sender's chain for an actor that was not awake then."""
+    close = _close(journal)
+    return close is not None and "waiting" not in close.body
+
+
+def _close(journal: Journal) -> Event | None:
+    """The close with which the record ends, compacting apart; None if it ends otherwise."""
     events, _ = journal.tips().get(ROOT, (0, b""))
-    last = Event.read(journal.event(ROOT, events - 1)) if events else None
-    return last is not None and last.kind == "theater/closed" and "waiting" not in last.body
+    for seq in reversed(range(events)):
+        event = Event.read(journal.event(ROOT, seq))
+        if event.kind != "theater/removed":
+            return event if event.kind == "theater/closed" else None
+    return None
 
 
 def since_snapshot(journal: Events, actor: bytes, events: int) -> Iterator[Event]:

@@ -12,12 +12,13 @@ from weakref import WeakValueDictionary
 from theater import directory, owning, signals, spawning, stashing
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
-from theater.event import Event
 from theater.journal import DiskJournal, MemoryJournal
 from theater.journal.handing import KeySource
 from theater.journal.protocol import Journal
 from theater.leftovers import Leftovers
+from theater.livechain import LiveChain
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
+from theater.moments import Whole, of_store
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import is_settled, read_sleepers, was_closed
@@ -205,8 +206,8 @@ class Stage:
 
     def fold_at(self, actor: bytes, seq: int) -> Fold:
         """What the stores of an actor held after this event of its chain."""
-        events = (Event.read(self.journal.event(actor, number)) for number in range(seq + 1))
-        return fold_of(events)
+        told = LiveChain(self, Line(actor, seq + 1))  # without what was removed, which changed no store
+        return fold_of(Whole(event.kind, self.recorder.full(event.body)) for event in told if of_store(event))
 
     # -- checks ------------------------------------------------------------------------------------------
 

@@ -24,6 +24,7 @@ VERBS = {
     "verify": "Verify that everything is as it was signed.",
     "prove": "Prove to a stranger that an event is in the record.",
     "key": "Show the public key, make one, hand over to the next.",
+    "compact": "Remove what nobody needs any more, and leave a signed record of that.",
     "store": "Look into the stores of actors, and keep files.",
 }
 """Every verb, and the line that `theater --help` gives it."""

@@ -54,7 +54,10 @@ class Lookup:
         """
         kind, payload = self.frame(self.position(actor, seq))
         if kind == STUB:
-            raise HistoryCutError(f"event {seq} of {actor.hex()} was removed")
+            raise HistoryCutError(
+                f"event {seq} of {actor.hex()} was removed, and only its hash is left: a `theater/removed`"
+                " in the chain of the theater itself says when and why"
+            )
         if heading(payload) != (actor, seq):
             found = "{}/{}".format(*heading(payload))
             raise CorruptJournalError("an index", expected=f"{actor.hex()}/{seq}", found=found)

@@ -17,6 +17,7 @@ from theater.merkle import EMPTY_ROOT
 from theater.verify.chains import ROOT, Chains
 from theater.verify.checkpoints import Checkpoints
 from theater.verify.contents import IN_OUTLINED, PUTS, Contents
+from theater.verify.explained import Explained
 from theater.verify.quick import Row
 from theater.verify.report import Finding, Removal, Report
 
@@ -191,8 +192,9 @@ class Verification:
             raise CorruptJournalError("batch", expected="whole", found=f"not; {tail.damage}")
 
     def _verify_removals(self) -> None:
+        explained = Explained(self._removals)
         for actor, seq in self._chains.stubs:
-            if not any(each.actor == actor and each.first <= seq <= each.last for each in self._removals):
+            if not explained.covers(actor, seq):
                 raise BrokenChainError(f"stub {actor.hex()}/{seq}", expected="a removal event", found="none")
 
     def _verify_close(self, mark: Closed) -> None:
