@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from handmade import KEY, NEXT_KEY, ORIGIN, ROOT, Handmade, actor_id, small_journal
+from handmade import KEY, NEXT_KEY, ORIGIN, ROOT, Handmade, actor_id, small_journal, triple
 from hypothesis import given
 from hypothesis import strategies as st
 from independent_verifier import Verifier
@@ -472,6 +472,18 @@ def test_a_supervisor_that_does_not_know_of_its_child_is_shown(path: Path, journ
     assert wrong(path).startswith(f"teller event 0: supervisor {COUNTER.hex()}/0")
 
 
+def test_a_fork_whose_parent_did_not_come_so_far_is_shown(path: Path, journal: Handmade) -> None:
+    parent = journal.chains[COUNTER][0]
+    born = {**parent.body, "name": "fork", "fork": triple(parent)}
+    journal.event(actor_id(7), "actor/spawned", born)
+    journal.commit()
+    assert verify(Reader(path)).ok
+    journal.event(actor_id(8), "actor/spawned", {**born, "fork": [COUNTER, 1, bytes(32)]})
+    journal.commit()
+
+    assert wrong(path).startswith(f"fork event 0: fork {COUNTER.hex()}/1")
+
+
 # -- contents -----------------------------------------------------------------------------------------------
 
 
@@ -533,6 +545,24 @@ def test_what_a_store_keeps_is_of_the_size_it_says(path: Path, journal: Handmade
     journal.commit()
 
     assert str(verify(Reader(path)).wrong).endswith("expected 6 bytes, found 5 bytes")
+
+
+@pytest.mark.parametrize("kind", ["actor/snapshot", "actor/spawned"])
+def test_what_a_fork_or_a_snapshot_says_that_stores_hold_is_there(
+    path: Path, journal: Handmade, kind: str
+) -> None:
+    shot = {"contents": {ContentRef.of(b"hello").digest: 5}, "labels": {}, "readers": []}
+    stores = {"default": None, "stores": {"id": shot}}
+    journal.event(COUNTER, kind, {"stores": {"stores": None}})
+    journal.blob(b"hello")
+    journal.event(COUNTER, kind, {"stores": stores})
+    journal.commit()
+    assert report(path).ok
+    shot["contents"] = {ContentRef.of(b"jello").digest: 5}
+    journal.event(COUNTER, kind, {"stores": stores})
+    journal.commit()
+
+    assert str(verify(Reader(path)).wrong).endswith("expected 5 bytes, found nothing")
 
 
 @pytest.mark.parametrize("size", [5, 6])

@@ -75,8 +75,10 @@ class Chains:
             if named is not None:
                 self.is_naming = True
                 self._verify_named(event, part, named)
-                if "fork" in event.body:
-                    self._verify_named(event, "fork", event.body["fork"])
+                self.is_naming = False
+            if part == "supervisor" and "fork" in event.body:
+                self.is_naming = True
+                self._verify_named(event, "fork", event.body["fork"])
                 self.is_naming = False
         digest = event_hash(data)
         line.size += 1

@@ -24,6 +24,10 @@ PUTS = frozenset(
 )
 
 
+SHOTS = frozenset({"actor/snapshot", "actor/spawned"})
+"""What may hold all of an actor's stores, and so names each of their contents."""
+
+
 class Blobs(Protocol):
     """Where the large contents lie."""
 
@@ -74,7 +78,7 @@ class Contents:
     def verify_named(self, event: Event | Row, data: bytes) -> None:
         """Verify that what an event names as kept was there before it.
 
-        An event that is none of PUTS, and without IN_OUTLINED in its bytes, names nothing.
+        An event that is none of PUTS or SHOTS, and without IN_OUTLINED in its bytes, names nothing.
 
         Raises:
             CorruptContentError: it is not, or has another size.
@@ -85,6 +89,9 @@ class Contents:
                 self._held(bytes(ref.data), event.body.get("size"))
             elif isinstance(ref, ContentRef):
                 self._held(ref.digest, event.body.get("size"))
+        if event.kind in SHOTS:
+            for digest, size in _in_stores(event.body.get("stores")):
+                self._held(digest, size)
         if IN_OUTLINED in data:
             for outlined in _outlined(event.body):
                 self._held(outlined.digest, outlined.size)
@@ -94,6 +101,14 @@ class Contents:
         if held is None or (size is not None and size != held):
             expected = "to be kept" if size is None else f"{size} bytes"
             raise _wrong(digest, expected, "nothing" if held is None else f"{held} bytes")
+
+
+def _in_stores(stores: Any) -> Iterator[tuple[bytes, int]]:
+    """Every content of an actor's stores, and its size; those of a map that left the event are not seen."""
+    found = stores.get("stores") if isinstance(stores, dict) else None
+    for shot in found.values() if isinstance(found, dict) else ():
+        contents = shot.get("contents") if isinstance(shot, dict) else None
+        yield from contents.items() if isinstance(contents, dict) else ()
 
 
 def _outlined(value: Any) -> Iterator[Outlined]:

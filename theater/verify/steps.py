@@ -16,7 +16,7 @@ from theater.keys import VerifyKey
 from theater.merkle import EMPTY_ROOT
 from theater.verify.chains import ROOT, Chains
 from theater.verify.checkpoints import Checkpoints
-from theater.verify.contents import IN_OUTLINED, PUTS, Contents
+from theater.verify.contents import IN_OUTLINED, PUTS, SHOTS, Contents
 from theater.verify.explained import Explained
 from theater.verify.quick import Row
 from theater.verify.report import Finding, Removal, Report
@@ -153,7 +153,7 @@ class Verification:
         if event is None:
             return
         # 5. Contents that an event names as kept are there.
-        if event.kind in PUTS or IN_OUTLINED in payload:
+        if event.kind in PUTS or event.kind in SHOTS or IN_OUTLINED in payload:
             self.step = CONTENTS
             self._contents.verify_named(event, payload)
         if event.seq == 0 or event.actor == ROOT:
