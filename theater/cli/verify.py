@@ -91,6 +91,8 @@ def steps(report: Report) -> Iterator[str]:
         f"removed events are explained: {report.stubs:,}",
         "closed cleanly" if report.closed else "open, or never closed",
     ]
+    if report.indexes:
+        done.append(f"indexes say what their segments hold: {report.indexes:,}")
     for number, step in enumerate(done, start=1):
         yield f"{number:>3} [green]✓[/] {step}"
 
@@ -110,6 +112,7 @@ def plain(report: Report) -> dict[str, object]:
         "stubs": report.stubs,
         "tail": report.tail,
         "closed": report.closed,
+        "indexes": report.indexes,
         "keys": [str(key) for key in report.keys],
         "checkpoint": checkpoint
         and {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root.hex()},

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from zlib import crc32
 
+from theater.errors import CorruptJournalError
 from theater.event import event_hash
 from theater.journal.folder import Folder
 from theater.journal.frames import DIGEST_BYTES, EVENT, FRONTIER, HEADER_BYTES, STUB, read_frontier
@@ -41,13 +42,20 @@ def load(folder: Folder, origin: str) -> Loaded:
     Raises:
         CorruptJournalError: a segment, or a batch, does not follow the one before it.
     """
+    try:
+        return _load(folder, origin, by_indexes=True)
+    except CorruptJournalError:  # by an index, perhaps: what the segments say counts
+        return _load(folder, origin, by_indexes=False)
+
+
+def _load(folder: Folder, origin: str, *, by_indexes: bool) -> Loaded:
     index = Index(origin, digest_at=lambda position: digest_at(folder, position))
     made: list[tuple[Table, int]] = []
     sealed = _sealed(folder)
     is_small = sum(folder.size(number) for number in sealed) <= _SMALL
     following = 1
     for number in sealed:
-        found = read_index(folder, number, origin=origin)
+        found = read_index(folder, number, origin=origin) if by_indexes else None
         if found is None or (is_small and not _is_as_checked(folder, *found)):
             found = tabled(folder, number, origin=origin)
             if found is None:

@@ -60,7 +60,8 @@ class Lookup:
             )
         if heading(payload) != (actor, seq):
             found = "{}/{}".format(*heading(payload))
-            raise CorruptJournalError("an index", expected=f"{actor.hex()}/{seq}", found=found)
+            where = "an index (`theater doctor --repair` makes it anew)"
+            raise CorruptJournalError(where, expected=f"{actor.hex()}/{seq}", found=found)
         return payload
 
     def position(self, actor: bytes, seq: int) -> int:

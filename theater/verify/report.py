@@ -48,6 +48,7 @@ class Report:
     checkpoint: Checkpoint | None  # the newest, as computed anew
     tail: int  # bytes after the last whole commit: a batch that was being written, or torn by a crash
     closed: bool  # the journal was closed cleanly, and nothing is missing or was added since
+    indexes: int = 0  # of full segments, compared with what those hold
 
     @property
     def ok(self) -> bool:

@@ -18,10 +18,11 @@ from theater.verify.chains import ROOT, Chains
 from theater.verify.checkpoints import Checkpoints
 from theater.verify.contents import IN_OUTLINED, PUTS, SHOTS, Contents
 from theater.verify.explained import Explained
+from theater.verify.indexes import verify_indexes
 from theater.verify.quick import Row
 from theater.verify.report import Finding, Removal, Report
 
-FRAMES, BYTES, LINKS, SENDERS, CONTENTS, ROOTS, TAIL, SIGNATURES, REMOVALS, CLOSE = (
+FRAMES, BYTES, LINKS, SENDERS, CONTENTS, ROOTS, TAIL, SIGNATURES, REMOVALS, CLOSE, INDEXES = (
     "1. frames are whole",
     "2. bytes are canonical",
     "3. hashes link",
@@ -32,6 +33,7 @@ FRAMES, BYTES, LINKS, SENDERS, CONTENTS, ROOTS, TAIL, SIGNATURES, REMOVALS, CLOS
     "8. the newest checkpoint is signed",
     "9. removed events are explained",
     "10. nothing was changed after a clean close",
+    "11. indexes say what their segments hold",
 )
 """The steps, as a report names the one that failed."""
 
@@ -105,6 +107,8 @@ class Verification:
         self._checkpoints = Checkpoints(reader.origin, reader.key, every=signatures, kept=kept, known=keys)
         self._removals: list[Removal] = []
         self._closed = False
+        self._is_partial = actor is not None
+        self._indexes = 0
 
     def verify(self) -> None:
         """Take the steps.
@@ -144,6 +148,11 @@ class Verification:
         self.step = CLOSE
         if mark is not None and mark == self._reader.closed:
             self._verify_close(mark)
+        # 11. Indexes say what their segments hold. They are not signed, and can be made anew.
+        self.step = INDEXES
+        if not self._is_partial:
+            folder, end = self._reader.folder, self._walk.place.segment
+            self._indexes = verify_indexes(folder, origin=self._reader.origin, before=end)
 
     def _event(self, payload: bytes) -> None:
         # 2. Bytes are canonical. 3. Hashes link, no seq is missing. 4. Senders named exist and agree.
@@ -222,6 +231,7 @@ class Verification:
             checkpoint=checkpoints.last,
             tail=0 if tail is None else len(tail.torn),
             closed=self._closed,
+            indexes=self._indexes,
         )
 
 
