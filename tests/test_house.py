@@ -92,6 +92,7 @@ SHELL_TEXT = """
     cell
     spawning
     sleepers
+    undelivered
     redelivery
     imported
     directory

@@ -124,6 +124,12 @@ class Busy(Actor):
         self.context.watch(other, Busy.seen)
 
     @handler
+    async def look_at_leaf(self, name: str) -> None:
+        for ref in self.context.children:
+            if ref.name.endswith(f"/{name}"):
+                self.context.watch(ref, Busy.seen)
+
+    @handler
     async def look_away(self, other: ActorRef[Any]) -> None:
         self.context.unwatch(other)
 
@@ -290,6 +296,7 @@ async def live_a_little(theater: Theater, names: list[str], dice: random.Random)
             ("hush", 3_600.0),
             ("dismiss", hired),
             ("look_at", other),
+            ("look_at_leaf", hired),
             ("look_away", other),
             ("hold", other),
             ("let_go", other),
@@ -330,6 +337,23 @@ async def test_a_snapshot_says_what_all_events_before_it_say(
                     expected["state"] = found["state"]
                 assert found == expected
                 assert fold_of(short).snapshot() == fold_of(without).snapshot()
+
+
+async def test_a_snapshot_says_when_a_timer_last_fired(stage: Callable[..., Theater]) -> None:
+    async with stage(snapshots=OFTEN) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        await busy.ask(Busy.ring, 0.005, every=True)
+        while not any(event.kind == "timer/fired" for event in theater.chain(busy)):
+            await checkpoint()
+        fired = len(theater.chain(busy))
+        while not any(is_full(event) for event in list(theater.chain(busy))[fired:]):
+            await busy.ask(Busy.add, 1)
+        events = list(theater.chain(busy))
+        cut = [event.seq for event in events if is_full(event)][-1] + 1
+
+        without = [event for event in events[:cut] if not is_full(event)]
+        short = since_snapshot(theater._running().journal, busy.id, cut)
+        assert fold(short).timers == fold(without).timers
 
 
 def _full(theater: Theater, event: Event) -> Event:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from theater import signals, snapshots
+from theater import signals, snapshots, undelivered
 from theater.clinging import PATIENCE, close_coroutine
 from theater.errors import NotRunningError, SetupError
 from theater.loop import Cancelled, Task, start, until_done
@@ -92,7 +92,7 @@ def _seal(stage: Stage) -> None:
     if stage.journal.failed is None:
         for cell in stage.cells.values():
             snapshots.at_close(cell)
-        left = stage.leftovers.are_there() or (stage.leftovers.scans and stage.asleep)
+        left = undelivered.list_now(stage)
         stage.recorder.append(stage.root, "theater/closed", {"waiting": True} if left else {})
     stage.dismiss(
         lambda cell, envelope: NotRunningError("the theater is closed", message=message(cell, envelope))

@@ -32,6 +32,7 @@ class Extras:
         "is_stopping_children",
         "links",
         "place",
+        "put_back",
         "round",
         "rounds",
         "slots",
@@ -55,6 +56,7 @@ class Extras:
         self.is_stopping_children = False
         self.thrown: tuple[Envelope, GeneratorExit] | None = None  # what closed the task, and when
         self.place: Place | None = None  # in a restart of several
+        self.put_back: dict[Envelope, int] = {}  # of what was set aside, by the seq of `message/received`
         self.round: Round | None = None  # a restart of several of its children
         self.rounds = 0  # how many there were
         self.supervision: Supervision | None = None  # in the place of what its class says

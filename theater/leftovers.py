@@ -32,16 +32,13 @@ class Owed:
 class Leftovers:
     """All that there is of them in one theater."""
 
-    __slots__ = ("owed", "scans", "waiting")
+    __slots__ = ("list_at", "owed", "undelivered", "waiting")
 
     def __init__(self) -> None:
         self.owed: dict[tuple[bytes, int], Owed] = {}  # by the asker's id and the seq of its `message/sent`
         self.waiting: dict[bytes, Cell] = {}  # sleepers to whom messages were sent since the opening
-        self.scans = False  # messages may wait in chains of senders; else all lie in snapshots
-
-    def are_there(self) -> bool:
-        """Say whether messages wait for sleepers, or may."""
-        return any(cell.queue for cell in self.waiting.values())
+        self.undelivered: dict[bytes, list[tuple[bytes, int]]] = {}  # for sleepers, from before: by receiver
+        self.list_at = 0  # events in the journal when the record is told anew what is undelivered
 
     def of(self, sender: bytes, seq: int, loop: Loop) -> Owed:
         """The ask that stands there, noted down by whoever comes first: who asked, or who is to answer."""

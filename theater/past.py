@@ -38,7 +38,6 @@ class Past:
     timers: dict[int, SetTimer] = field(default_factory=dict)  # pending, by the seq of `timer/set`
     open: Event | None = None  # a message received and not yet handled
     sent: dict[int, tuple[bytes, Letter]] = field(default_factory=dict)  # since the snapshot, not withdrawn
-    received: set[tuple[bytes, int]] = field(default_factory=set)  # since then: sender and seq
     watched: dict[int, tuple[bytes, str]] = field(default_factory=dict)  # whom, and the handler to be told
     failed: bool = False  # and not started again since
     restarts: list[int] = field(default_factory=list)  # when; nanoseconds since 1970 UTC
@@ -98,7 +97,6 @@ def _snapshot(past: Past, event: Event) -> None:
     if not is_full(event):  # of an actor that was at work at the close
         _state(past, event)
         past.letters = list(body.get("mailbox", ()))
-        past.stashed.clear()  # they are among them
         return
     now = Past(state=body["state"], initial=past.initial, snapshot=event.seq, source=body["source"])
     now.letters = list(body.get("mailbox", ()))
@@ -139,9 +137,7 @@ def _answered(past: Past, event: Event) -> None:
 
 def _from(past: Past, event: Event) -> None:
     sender = event.body.get("from")
-    if sender is not None:
-        past.received.add((sender[0], sender[1]))
-    elif "handler" in event.body:
+    if sender is None and "handler" in event.body:
         _told(past, event.body)
     for letter in past.letters:
         if _is_of(letter, event):

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Any
 from theater import sending
 from theater.errors import SetupError
 from theater.event import Event
-from theater.livechain import LiveChain
 from theater.mailbox import Envelope
-from theater.past import Letter, Past, fold
-from theater.recorder import Line
+from theater.past import Letter, Past
 from theater.sleepers import Sleeper, since_snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from theater.cell import Cell
     from theater.stage import Stage
@@ -28,40 +26,53 @@ def events_of(stage: Stage, sleeper: Sleeper) -> Iterator[Event]:
         yield event
 
 
-def _all_of(stage: Stage, actor: bytes, events: int) -> Iterator[Event]:
-    for event in LiveChain(stage, Line(actor, events)):  # without those that were removed
-        event.body.update(stage.recorder.full(event.body))
-        yield event
+def sent_to(stage: Stage, pasts: Mapping[bytes, Past]) -> dict[bytes, list[Letter]]:
+    """What is to lie in the mailbox of each who wakes: what was set aside, what lay there, what was sent.
+
+    Of what actors sent, that which was never received, and not withdrawn: of that the record has a list.
+    """
+    return {to: [*past.stashed.values(), *_waiting(stage, to, past)] for to, past in pasts.items()}
 
 
-def sent_to(stage: Stage, awake: Collection[bytes]) -> dict[bytes, list[Letter]]:
-    """What actors sent to those who wake, and was never received, in the order of sending."""
-    if not stage.leftovers.scans:
-        return {}
-    pasts = [fold(_all_of(stage, actor, events)) for actor, (events, _) in stage.journal.tips().items()]
-    received = set().union(*(past.received for past in pasts))
-    letters: dict[bytes, list[Letter]] = {}
-    for past in pasts:
-        for to, letter in past.sent.values():
-            if (
-                to in awake
-                and not letter["handler"].startswith("@")
-                and tuple(letter["from"][:2]) not in received
-            ):
-                letters.setdefault(to, []).append(letter)
-    return letters
+def _waiting(stage: Stage, to: bytes, past: Past) -> Iterator[Letter]:
+    aside = {_key(letter) for letter in past.stashed.values()}
+    left = dict.fromkeys(key for key in stage.leftovers.undelivered.get(to, ()) if key not in aside)
+    for letter in past.letters:
+        key = _key(letter)
+        if key is None:
+            yield letter
+        elif key in left:
+            del left[key]
+            yield letter
+    for sender, seq in left:
+        own = past.sent.get(seq) if sender == to else None
+        yield _sent(stage, sender, seq) if own is None else own[1]
 
 
-def mail(cell: Cell, past: Past, sent: list[Letter]) -> list[Envelope]:
-    """All that is to lie in its mailbox: what it had set aside, what lay there, what was sent meanwhile.
+def _key(letter: Letter) -> tuple[bytes, int] | None:
+    """Who sent a message, and with which event; None for the world outside."""
+    sender = letter["from"]
+    return None if sender is None else (sender[0], sender[1])
+
+
+def _sent(stage: Stage, sender: bytes, seq: int) -> Letter:
+    """A message as its sender's chain holds it."""
+    event = Event.read(stage.journal.event(sender, seq))
+    told = stage.recorder.full(event.body)
+    if event.kind == "timer/fired":
+        timer = Event.read(stage.journal.event(sender, told["timer"]))
+        told = stage.recorder.full(timer.body) | {"ask": False}
+    letter = {key: told[key] for key in ("ask", "args", "handler", "kwargs", "opens") if key in told}
+    return letter | {"from": [sender, seq, event.hash]}
+
+
+def mail(cell: Cell, letters: list[Letter]) -> list[Envelope]:
+    """These messages as they are to lie in its mailbox.
 
     Raises:
-        SetupError, TypeError: a message no longer fits.
+        SetupError, TypeError: one no longer fits.
     """
-    known = {tuple(letter["from"][:2]) for letter in sent}
-    kept = [one for one in past.letters if one["from"] is None or tuple(one["from"][:2]) not in known]
-    letters = [one for one in (*past.stashed.values(), *kept, *sent) if not _is_left(cell, one)]
-    envelopes = [envelope_of(cell, letter) for letter in letters]
+    envelopes = [envelope_of(cell, letter) for letter in letters if not _is_left(cell, letter)]
     if not cell.theater.was_closed:
         _take_the_first_durably(envelopes)
     return envelopes

@@ -123,11 +123,11 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
             cells[sleeper] = _prepare(stage, sleeper, pasts[sleeper.id], classes)
         except (TheaterError, TypeError, ValueError) as error:
             left.append(LeftAlone(sleeper.name, str(error)))
-    letters = redelivery.sent_to(stage, {sleeper.id for sleeper in cells})
+    letters = redelivery.sent_to(stage, {sleeper.id: pasts[sleeper.id] for sleeper in cells})
     waking: list[_Waking] = []
     for sleeper, cell in cells.items():
         try:
-            waking.append(_load(sleeper, cell, pasts[sleeper.id], letters.get(sleeper.id, [])))
+            waking.append(_load(sleeper, cell, pasts[sleeper.id], letters[sleeper.id]))
         except (TheaterError, TypeError, ValueError) as error:
             left.append(LeftAlone(sleeper.name, str(error)))
             directory.put_back(stage, cell)
@@ -178,7 +178,7 @@ def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]
         raise SetupError("its supervisor is asleep")
     assert past.state is not None
     leftovers.fit(cell)
-    envelopes = redelivery.mail(cell, past, letters)
+    envelopes = redelivery.mail(cell, letters)
     timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
     try:
         restarting.load(cell, past.state)
@@ -194,6 +194,7 @@ def _begin(stage: Stage, waking: _Waking) -> None:
     cell, past = waking.cell, waking.past
     stage.asleep.pop(waking.sleeper.name, None)
     stage.leftovers.waiting.pop(cell.id, None)
+    stage.leftovers.undelivered.pop(cell.id, None)
     cell.record("actor/resumed", {})
     snapshots.begin(cell, since=past.snapshot)
     restore_stores(cell, events_of(stage, waking.sleeper))

@@ -68,12 +68,6 @@ def was_closed(journal: Journal) -> bool:
     return _close(journal) is not None
 
 
-def is_settled(journal: Journal) -> bool:
-    """Whether, besides, no message waits in a sender's chain for an actor that was not awake then."""
-    close = _close(journal)
-    return close is not None and "waiting" not in close.body
-
-
 def _close(journal: Journal) -> Event | None:
     """The close with which the record ends, compacting apart; None if it ends otherwise."""
     events, _ = journal.tips().get(ROOT, (0, b""))

@@ -95,12 +95,10 @@ def full_body(cell: Cell) -> dict[str, Any]:
     assert cell.keeper is not None
     extras, stores = cell.extras, cell.stores
     declared = cell.supervision.children if cell.supervision is not None else ()
-    aside = () if extras is None else extras.stash
+    aside, unrecorded = _set_aside(cell)
     parts: dict[str, Any] = {
-        "mailbox": [
-            *(letter_of(one.envelope, is_ask=one.is_ask) for one in aside if one.seq < 0),  # not on record
-            *(received_body(envelope) for envelope in undelivered(cell)),
-        ],
+        "mailbox": [*unrecorded, *(received_body(envelope) for envelope in undelivered(cell))],
+        "stash": aside,
         "timers": [
             [one.seq, one.since, one.told_body()] for one in (cell.timers or {}).values() if one.seq >= 0
         ],
@@ -111,7 +109,6 @@ def full_body(cell: Cell) -> dict[str, Any]:
     }
     if extras is not None:
         parts |= {
-            "stash": [[one.seq, letter_of(one.envelope, is_ask=one.is_ask)] for one in aside if one.seq >= 0],
             "deferred": [[one.seq, letter_of(one.envelope, is_ask=True)] for one in _owed(cell)],
             "links": list(extras.links or ()),
             "watches": [[one.seq, one.watched, one.handler] for one in extras.watches or ()],
@@ -125,16 +122,15 @@ def _lacking(cell: Cell) -> dict[str, Any]:
     body: dict[str, Any] = {}
     if cell.stale and cell.keeper is not None:
         body["state"] = cell.keeper.plain()
-    aside = () if cell.extras is None else cell.extras.stash
-    letters = [letter_of(one.envelope, is_ask=one.is_ask) for one in aside]
-    letters += [received_body(envelope) for envelope in undelivered(cell)]
+    _, unrecorded = _set_aside(cell)
+    letters = [*unrecorded, *(received_body(envelope) for envelope in undelivered(cell))]
     if letters:
         body["mailbox"] = letters
     return body
 
 
 def undelivered(cell: Cell) -> list[Envelope]:
-    """Messages in the mailbox, and the one at hand if the record does not know that it was begun.
+    """Messages in the mailbox that were never begun, nor is the one at hand as far as the record knows.
 
     Hooks are no messages: what they would have told is told anew to whoever wakes.
     """
@@ -142,7 +138,23 @@ def undelivered(cell: Cell) -> list[Envelope]:
     is_unknown = at_hand is not None and (cell.turn is None or cell.turn.seq is None)
     kept = [at_hand] if at_hand is not None and is_unknown and cell.is_message(at_hand) else []
     queued = [*kept, *(cell.queue or ())]
-    return [envelope for envelope in queued if envelope.outlives]
+    back = _put_back(cell)
+    return [envelope for envelope in queued if envelope.outlives and envelope not in back]
+
+
+def _set_aside(cell: Cell) -> tuple[list[list[Any]], list[Letter]]:
+    """What was set aside, put back or not, by the seq of its `message/received`; and what has none."""
+    stash = () if cell.extras is None else cell.extras.stash
+    back = _put_back(cell)
+    queued = [envelope for envelope in cell.queue or () if envelope in back]
+    told = [(back[envelope], received_body(envelope)) for envelope in queued]
+    told += [(one.seq, letter_of(one.envelope, is_ask=one.is_ask)) for one in stash]
+    return [[seq, letter] for seq, letter in told if seq >= 0], [letter for seq, letter in told if seq < 0]
+
+
+def _put_back(cell: Cell) -> dict[Envelope, int]:
+    """Messages that were set aside once; the record does not know that they lie in the mailbox again."""
+    return {} if cell.extras is None else cell.extras.put_back
 
 
 def letter_of(envelope: Envelope, *, is_ask: bool) -> Letter:

@@ -9,7 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from theater import directory, owning, signals, spawning, stashing
+from theater import directory, owning, signals, spawning, stashing, undelivered
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
 from theater.journal import DiskJournal, MemoryJournal
@@ -21,7 +21,7 @@ from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, run
 from theater.moments import Whole, of_store
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
-from theater.sleepers import is_settled, read_sleepers, was_closed
+from theater.sleepers import read_sleepers, was_closed
 from theater.snapshots import Snapshots
 from theater.store.fold import Fold, fold_of
 from theater.turn import Held
@@ -80,9 +80,7 @@ class Stage:
             MemoryJournal(keep=keep, key=key) if folder is None else DiskJournal(folder, key=key)
         )
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
-        self.past: WeakValueDictionary[bytes, Cell] = (
-            WeakValueDictionary()
-        )  # ended, while somebody holds a ref
+        self.past = WeakValueDictionary[bytes, Cell]()  # ended, while somebody holds a ref
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
@@ -137,7 +135,7 @@ class Stage:
         }
         self.asleep = read_sleepers(self.journal)
         self.was_closed = was_closed(self.journal)
-        self.leftovers.scans = not is_settled(self.journal)
+        undelivered.begin(self)
         self.recorder.append(self.root, "theater/opened", body)
 
     def when_closed(self, task: Task[None]) -> None:
@@ -287,6 +285,7 @@ class Stage:
 
     def _beat(self) -> None:
         self._last_beat = perf_counter()
+        undelivered.look(self)
         if self.active and not self.is_cutting:
             self.loop.call_later(_BEAT, self._beat)
         else:

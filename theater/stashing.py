@@ -111,5 +111,8 @@ def unstash(cell: Cell) -> int:
     aside, cell.extras.stash = cell.extras.stash, []
     if cell.queue is None:
         cell.queue = Lanes() if cell.plan.has_lanes else deque()
+    back = cell.extras.put_back
+    cell.extras.put_back = {one: back[one] for one in cell.queue if one in back}
+    cell.extras.put_back |= {one.envelope: one.seq for one in aside}
     cell.queue.extendleft([one.put_back() for one in reversed(aside)])
     return len(aside)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from secrets import token_hex
@@ -189,6 +189,9 @@ class DiskJournal:
 
     def event(self, actor: bytes, seq: int) -> bytes:
         return self._lookup.event(actor, seq)
+
+    def since(self, actor: bytes, seq: int) -> Iterator[bytes]:
+        return self._lookup.since(None if seq < 0 else self.position(actor, seq))
 
     def position(self, actor: bytes, seq: int) -> int:
         return self._lookup.position(actor, seq)

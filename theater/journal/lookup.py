@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from zlib import crc32
 
 from theater.errors import ContentNotFoundError, CorruptJournalError, HistoryCutError
 from theater.event import event_hash
 from theater.journal.folder import Folder
-from theater.journal.frames import CHECK_BYTES, DIGEST_BYTES, EVENT, HEADER_BYTES, STUB, read_header
+from theater.journal.frames import (
+    CHECK_BYTES,
+    DIGEST_BYTES,
+    EVENT,
+    HEADER_BYTES,
+    STUB,
+    read_frames,
+    read_header,
+)
 from theater.journal.heading import heading
 from theater.journal.held import SEGMENT_SHIFT
 from theater.journal.index import Index
@@ -17,6 +26,13 @@ from theater.merkle import HASH_BYTES
 _GUESS = 2048  # bytes read at once: most events whole
 _LEAD = HEADER_BYTES + DIGEST_BYTES  # of a blob, before its content
 _OFFSET = (1 << SEGMENT_SHIFT) - 1
+
+
+def _events_in(chunk: bytes) -> Iterator[bytes]:
+    view, at = memoryview(chunk), 0
+    while (frames := read_frames(view, at)) is not None:
+        yield from [chunk[start:end] for kind, start, end in frames if kind == EVENT]
+        at = frames[-1][2]
 
 
 def _nothing_pending(position: int, length: int) -> None:
@@ -73,6 +89,15 @@ class Lookup:
         if not 0 <= seq < self._index.count(actor):
             raise HistoryCutError(f"no event {seq} of {actor.hex()} is in this journal")
         return self._index.position(actor, seq)
+
+    def since(self, position: int | None) -> Iterator[bytes]:
+        """The bytes of the events behind a position, or of all, in their order, as far as is written."""
+        segment, offset = (0, 0) if position is None else (position >> SEGMENT_SHIFT, position & _OFFSET)
+        for number in self._folder.numbers():
+            if number < segment:
+                continue
+            chunk = self._folder.read(number, offset if number == segment else 0)
+            yield from islice(_events_in(chunk), 1 if number == segment else 0, None)
 
     def head(self, actor: bytes) -> bytes:
         """The hash of a chain's newest event, 32 bytes; a removed one has left it."""

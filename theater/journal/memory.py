@@ -10,7 +10,7 @@ import secrets
 from array import array
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from itertools import islice
 from typing import TypeVar
@@ -122,6 +122,10 @@ class MemoryJournal:
 
     def event(self, actor: bytes, seq: int) -> bytes:
         return self._events[self.position(actor, seq) - (self.size - len(self._events))]
+
+    def since(self, actor: bytes, seq: int) -> Iterator[bytes]:
+        start = 0 if seq < 0 else self.position(actor, seq) + 1 - (self.size - len(self._events))
+        return islice(self._events, start, None)
 
     def position(self, actor: bytes, seq: int) -> int:
         oldest = self.size - len(self._events)

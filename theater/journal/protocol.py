@@ -7,7 +7,7 @@ when it is safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from theater.checkpoint import Note
@@ -166,6 +166,13 @@ class Journal(Protocol):
 
         Raises:
             HistoryCutError: it is no longer here.
+        """
+        ...
+
+    def since(self, actor: bytes, seq: int) -> Iterator[bytes]:
+        """The bytes of all events behind this one, in the order of the log; seq -1: of all there are.
+
+        Of a folder only those that were there when it was opened. Removed ones are left out.
         """
         ...
 
