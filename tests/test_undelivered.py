@@ -21,6 +21,7 @@ from theater import (
     Overflow,
     Snapshots,
     Theater,
+    compact,
     handler,
     undelivered,
 )
@@ -313,3 +314,30 @@ async def test_in_memory_nothing_is_listed() -> None:
         undelivered.look(theater._running())
 
         assert [event.kind for event in theater.chain(bytes(16))] == ["theater/opened", "actor/spawned"]
+
+
+async def test_what_was_received_and_then_compacted_is_not_taken_for_undelivered(
+    stage: Callable[..., Theater], tmp_path: Path
+) -> None:
+    async with stage(snapshots=Snapshots(events=50)) as theater:
+        other = await theater.spawn(Busy(), name="other")
+        busy = await theater.spawn(Busy(), name="busy")
+        await other.tell(Busy.wait_at, "gate")
+        for number in range(60):
+            await busy.ask(Busy.pass_on, other, f"{number}")
+        undelivered.list_now(theater._running())
+        GATES["gate"].set()
+        for _ in range(120):
+            await other.ask(Busy.note, "more")
+            await busy.ask(Busy.note, "more")
+        await theater._running().committed()
+        image = crash(theater, tmp_path / "as it was")
+    report = compact(image)
+    assert any(one.name == "busy" for one in report.removed)
+
+    found, _ = await found_in(image)
+    assert found == {}
+    async with Theater(image) as theater:
+        assert (await theater.resume()).left == ()
+        await theater.settled()
+        assert len(await theater.find("other").ask(Busy.read)) == 180

@@ -80,7 +80,7 @@ class Stage:
             MemoryJournal(keep=keep, key=key) if folder is None else DiskJournal(folder, key=key)
         )
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
-        self.past = WeakValueDictionary[bytes, Cell]()  # ended, while somebody holds a ref
+        self.past: WeakValueDictionary[bytes, Cell] = WeakValueDictionary()  # ended, as long as a ref is held
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
