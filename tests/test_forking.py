@@ -26,8 +26,10 @@ from theater import (
     NotAllowedError,
     NotRecordedError,
     SetupError,
+    Snapshots,
     StoreNotFoundError,
     Theater,
+    compact,
     handler,
 )
 
@@ -516,6 +518,35 @@ async def test_a_class_that_is_not_imported_must_be_given(stage: Callable[..., T
             await theater.fork("local")
         fork = await theater.fork("local", classes=[Local])
         assert await fork.ask("get") == 3
+
+
+@pytest.mark.real_clock
+async def test_forks_live_on_what_compacting_leaves_of_their_parents(
+    stage: Callable[..., Theater], tmp_path: Path
+) -> None:
+    async with stage(snapshots=Snapshots(events=5)) as theater:
+        keeper = await theater.spawn(Keeper(), name="keeper")
+        await keeper.ask(Keeper.hire, "hand")
+        await keeper.ask(Keeper.shelve, "x", b"1")
+        for number in range(10):
+            await keeper.ask(Keeper.add_to_both, number)
+        gone = await theater.fork(keeper, name="gone")
+        await gone.ask(Keeper.shelve, "x", b"2")
+        await theater.fork(gone, name="heir")
+        await gone.stop()
+    removed = compact(tmp_path / "theater").events + compact(tmp_path / "theater", erase=["gone"]).events
+    assert removed > 40
+
+    async with stage() as theater:
+        await theater.resume()
+        late = await theater.fork("keeper", name="late", crew=True)
+        assert await theater.find("heir").ask(Keeper.shelved, "x") == b"2"
+        assert await late.ask(Keeper.shelved, "x") == b"1"
+        assert await theater.find("late/hand").ask(Keeper.all) == [*range(10)]
+        with pytest.raises(HistoryCutError):
+            await theater.fork("keeper", at=9)
+
+    assert History(tmp_path / "theater").verify().ok
 
 
 # -- crews -----------------------------------------------------------------------------------------------
