@@ -89,7 +89,7 @@ def _seal(stage: Stage) -> None:
     """Tell whoever still waits, and write the last events."""
     stage.is_sealed = True
     stage.watch.end()
-    if stage.journal.failed is None:
+    if stage.journal.failed is None and not stage.crashed:  # else what is in memory is not what was recorded
         for cell in stage.cells.values():
             snapshots.at_close(cell)
         left = undelivered.list_now(stage)

@@ -14,7 +14,7 @@ from theater import (
     stashing,
     supervisor,
 )
-from theater.errors import ActorFailedError, JournalFailedError, NotRunningError
+from theater.errors import ActorFailedError, JournalError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, Future, is_at_work
 from theater.restart import Reason
@@ -36,7 +36,7 @@ async def live(cell: Cell) -> None:
                 raise
             uncancel(cell)
             await end(cell, Reason.KILLED)
-    except JournalFailedError as error:
+    except JournalError as error:  # what must be recorded cannot be, for the disk fails or is full
         cell.theater.crash(error)
     except GeneratorExit:
         if not clinging.was_thrown(cell):
@@ -133,7 +133,7 @@ def _raise_what_ends_the_task(cell: Cell, envelope: Envelope, error: BaseExcepti
     if (
         isinstance(error, PROGRAM_ENDS)
         or (isinstance(error, GeneratorExit) and not is_at_work(cell.task, cell.loop))  # closed from outside
-        or (isinstance(error, JournalFailedError) and cell.theater.journal.failed)
+        or (isinstance(error, JournalError) and cell.theater.journal.failed)
     ):
         raise error
     if isinstance(error, GeneratorExit):

@@ -51,7 +51,7 @@ class Stage:
 
     # fmt: off
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
-        "__weakref__", "_last_beat", "active", "asleep", "beating", "cells", "chores", "clock",
+        "__weakref__", "_last_beat", "active", "asleep", "beating", "cells", "chores", "clock", "crashed",
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
@@ -106,6 +106,7 @@ class Stage:
         self.is_closed = False  # to the world outside
         self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
         self.is_rotating = False  # a key hands over to the next
+        self.crashed = False  # it ends as by a crash: nothing more is written
         self.is_sealed = False  # its last event is written
         self.ended: Future[None] | None = None  # of the closing
 
@@ -241,7 +242,7 @@ class Stage:
         if self.is_cutting:
             return
         logger.error("the theater ends as by a crash", exc_info=error)
-        self.is_closed = self.is_cutting = True
+        self.is_closed = self.is_cutting = self.crashed = True
         for cell in tuple(self.cells.values()):
             signals.cut(cell)
         self.dismiss(lambda _cell, _envelope: error)

@@ -14,17 +14,13 @@ from random import Random
 import anyio
 import pytest
 from power import AWAKE, FAULTS, Disk, Fault, Recorder, Step, put_down
-from small_crew import KEY, Counter, Teller, small_journals
+from small_crew import KEY, small_journals
 from surgery import frames_of
 from tally import Tally
+from two_lives import Promise, recover, two_lives
 
-from theater import History, Note, Theater
-from theater.codec import prepare
-from theater.event import event_bytes, event_hash
-from theater.journal import DiskJournal
-from theater.journal.calls import Calls
+from theater import Theater
 from theater.journal.frames import KINDS, STUB
-from theater.recorder import ROOT
 
 AGAIN = [fault for fault in FAULTS if fault.name in {"all is lost", "rotten", "by chance"}]
 
@@ -35,30 +31,6 @@ pytestmark = [pytest.mark.anyio, pytest.mark.real_clock]
 def quiet(caplog: pytest.LogCaptureFixture) -> None:
     """A thousand torn batches are a thousand warnings."""
     caplog.set_level(logging.ERROR, "theater.journal")
-
-
-@dataclass(frozen=True, slots=True)
-class Promise:
-    """What somebody outside has been told."""
-
-    note: Note  # the journal holds all that stands under this
-    total: int = 0  # what the counter said
-
-
-async def two_lives(folder: Path, recorder: Recorder) -> None:
-    """A crew at work and closed, twice; every kind of frame, over several segments."""
-    total = 0
-    with small_journals(recorder.calls):
-        for life in range(2):
-            async with Theater(folder, key=KEY) as theater:
-                counter = await theater.spawn(Counter(), name="counter", resume=True)
-                teller = await theater.spawn(Teller(counter=counter), name="teller", resume=True)
-                for number in range(2):
-                    total = await teller.ask(Teller.pass_on, 1)
-                    recorder.promise(Promise(theater.checkpoint(), total))
-                    await teller.ask(Teller.keep, b"content %d of %d " % (number, life) * (1 + 2 * number))
-                    recorder.promise(Promise(theater.checkpoint(), total))
-            recorder.promise(Promise(History(folder).checkpoint(), total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +52,7 @@ class Trace:
 
 async def traced(root: Path, *, forget: str = "") -> Trace:
     recorder = Recorder(forget=forget)
-    await two_lives(root, recorder)
+    await two_lives(root, recorder.calls, recorder.promise)
     return Trace(root, recorder.steps)
 
 
@@ -88,32 +60,6 @@ async def traced(root: Path, *, forget: str = "") -> Trace:
 def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
     root = tmp_path_factory.mktemp("power") / "theater"
     return anyio.run(partial(traced, root))
-
-
-async def recover(folder: Path, promise: Promise | None, *, calls: Calls = AWAKE) -> None:
-    """Open what is left, go on and close; then all that was promised is there, and verifies."""
-    kept = promise.note.checkpoint(KEY.public) if promise else None
-    if (folder / "format").exists():
-        before = History(folder).verify(kept=kept)
-        assert before.ok, before
-    with small_journals():
-        journal = DiskJournal(folder, key=KEY, calls=calls)
-        await journal.open()
-        if journal.size:
-            go_on(journal)
-        size = journal.size
-        await journal.close()
-    after = History(folder).verify(kept=kept)
-    assert after.ok, after
-    assert (after.closed, after.events) == (True, size)
-    assert not list((folder / "tmp").iterdir())
-
-
-def go_on(journal: DiskJournal) -> None:
-    """Append one more event to the chain of the theater itself."""
-    events, head = journal.tips()[ROOT]
-    data = event_bytes(ROOT, events, head, journal.last_time, "theater/closed", prepare({}))
-    journal.append(ROOT, events, data, event_hash(data))
 
 
 @dataclass(frozen=True, slots=True)
