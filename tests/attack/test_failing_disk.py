@@ -11,7 +11,6 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -174,9 +173,12 @@ def mounted(path: Path) -> Iterator[Small]:
         pytest.skip("there is no mount here")
     if tried.returncode:
         pytest.skip(f"nothing can be mounted here: {tried.stderr.decode().strip()}")
-    enlarge = ["mount", "-o", "remount,size=8m", str(path)]
+
+    def enlarge() -> None:
+        subprocess.run(["mount", "-o", "remount,size=8m", str(path)], check=True)
+
     try:
-        yield Small(path, Calls(), partial(subprocess.run, enlarge, check=True))
+        yield Small(path, Calls(), enlarge)
     finally:
         subprocess.run(["umount", str(path)], check=True)
 
