@@ -104,9 +104,10 @@ class Stage:
         self.dropped = 0
         self.letter_readers: list[DeadLetters] = []
         self.is_closed = False  # to the world outside
-        self.is_cutting = False  # handlers are being cut off; nothing that ends now is recorded
+        self.crashed = self.is_cutting = (
+            False  # handlers are being cut off; nothing that ends now is recorded
+        )
         self.is_rotating = False  # a key hands over to the next
-        self.crashed = False  # it ends as by a crash: nothing more is written
         self.is_sealed = False  # its last event is written
         self.ended: Future[None] | None = None  # of the closing
 
