@@ -104,9 +104,7 @@ class Stage:
         self.dropped = 0
         self.letter_readers: list[DeadLetters] = []
         self.is_closed = False  # to the world outside
-        self.crashed = self.is_cutting = (
-            False  # handlers are being cut off; nothing that ends now is recorded
-        )
+        self.crashed = self.is_cutting = False  # of handlers that are cut off, no end is recorded
         self.is_rotating = False  # a key hands over to the next
         self.is_sealed = False  # its last event is written
         self.ended: Future[None] | None = None  # of the closing
