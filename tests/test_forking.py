@@ -17,6 +17,7 @@ from theater import (
     ActorFailedError,
     ActorNotFoundError,
     ActorRef,
+    DiskFullError,
     Event,
     Grants,
     History,
@@ -354,6 +355,32 @@ async def test_a_fork_that_fails_in_on_load_leaves_nothing(
     assert (theater.statistics().actors, len(theater.chain(bytes(16)))) == before
     STEPS.clear()
     assert await (await theater.fork(keeper, name="fork")).ask(Keeper.all) == []
+
+
+async def test_forks_that_do_not_fit_on_the_disk_are_not_there(
+    theater: Theater, crew: tuple[ActorRef[Keeper], ActorRef[Keeper]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head, hand = crew
+    await hand.ask(Keeper.add, b"x" * 2_000)
+
+    def refuse(digest: bytes, content: bytes, *, kept: bool) -> None:
+        del digest, content, kept
+        raise DiskFullError("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(theater._begun().journal, "put", refuse)
+        with pytest.raises(DiskFullError):
+            await theater.fork(head, name="copy", crew=True)
+    lost = theater.chain(bytes(16))[-1].body["child"]
+
+    assert [event.kind for event in theater.chain(lost)] == [
+        "actor/spawned",
+        *["actor/spawned", "actor/stopped"],
+    ]
+    fork = await theater.fork(head, name="copy", crew=True)
+    assert len(fork._cell.children or ()) == 1
+    assert await theater.find("copy/hand").ask(Keeper.all) == [b"x" * 2_000]
+    assert await (await theater.fork(lost, at=2, name="again", crew=True)).ask(Keeper.all) == []
 
 
 async def test_an_actor_with_limits_forks_only_what_it_may_spawn(theater: Theater) -> None:

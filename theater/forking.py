@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from theater import cut, directory, limits, restarting, spawning, supervisor
 from theater.actor import Actor
 from theater.cell import Cell
+from theater.chain import Chain, ChainView
 from theater.codec import ActorAddress
-from theater.errors import ActorFailedError, HistoryCutError, NotRecordedError, SetupError
+from theater.errors import ActorFailedError, ActorNotFoundError, HistoryCutError, NotRecordedError, SetupError
 from theater.failure import text_of
 from theater.imported import class_of, named
 from theater.livechain import LiveChain
@@ -23,7 +24,7 @@ from theater.options import Options
 from theater.owning import give_stores
 from theater.plan import ActorPlan, plan_of
 from theater.recorder import ROOT
-from theater.restart import Restore
+from theater.restart import Reason, Restore
 from theater.store.fold import Fold
 
 if TYPE_CHECKING:
@@ -66,8 +67,12 @@ async def fork(
     parts = _crew(stage, chain, at, given) if crew else [_part(stage, chain, at, given)]
     cells = _place(stage, parts, name)
     _load(stage, parts)
-    for part in parts:
-        _record(part, cells)
+    try:
+        for part in parts:
+            _record(part, cells)
+    except BaseException:
+        _take_back(stage, cells)
+        raise
     for cell in cells.values():
         spawning.go(cell)
     top = parts[0].cell
@@ -84,12 +89,15 @@ def _crew(stage: Stage, top: LiveChain, at: int | None, given: Mapping[str, type
         raise NotRecordedError("a crew is forked at one instant, which only recorded messages tell")
     when = None if at is None else check_seq(top, at)
 
-    def chain_of(actor: bytes) -> LiveChain:
-        return LiveChain(*directory.line(stage, actor))
+    def chain_of(actor: bytes) -> ChainView:
+        try:
+            return LiveChain(*directory.line(stage, actor))
+        except ActorNotFoundError:
+            return Chain(actor)  # it was announced, and could not be recorded
 
     parts: list[_Part] = []
     for actor, seq in cut.cut(chain_of, stage.journal.position, top.actor, when).items():
-        part = _part(stage, chain_of(actor), seq, given)
+        part = _part(stage, LiveChain(*directory.line(stage, actor)), seq, given)
         part.above = chain_of(actor)[0].body["supervisor"][0] if parts else None
         parts.append(part)
     return parts
@@ -203,6 +211,16 @@ def _record(part: _Part, cells: Mapping[bytes, Cell]) -> None:
     give_stores(cell, part.stores)
     if cell.options.state is Restore.INITIAL:
         cell.initial = part.state
+
+
+def _take_back(stage: Stage, cells: Mapping[bytes, Cell]) -> None:
+    """Not all could be recorded, for want of room on the disk: those that were end, the others never were."""
+    for cell in reversed(tuple(cells.values())):
+        if cell.events:
+            cell.reason = Reason.FAILED
+            supervisor.bury(cell)
+        else:
+            directory.put_back(stage, cell)
 
 
 def _readdressed(value: Any, successors: Mapping[bytes, bytes]) -> Any:
