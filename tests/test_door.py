@@ -28,7 +28,7 @@ NAMES = """
     Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Snapshots Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
     Theater TheaterError Timer VerifyKey effect handler Change Parting Retry
-    compact Compacted Removed
+    compact Compacted Removed examine Complaint Diagnosis
 """
 TESTING_NAMES = """
     DeadlockError VirtualLoop virtual_backend virtual_now

@@ -106,7 +106,7 @@ SHELL_TEXT = """
     hindsight
     manifest
     system
-    history
+    history doctor
     testing
     cli
 """

@@ -8,6 +8,7 @@ from theater.compacting import Compacted, Removed, compact
 from theater.content import ContentRef
 from theater.context import Context
 from theater.deferring import Reply
+from theater.doctor import Complaint, Diagnosis, examine
 from theater.effects import effect
 from theater.errors import (
     ActorFailedError,
@@ -110,6 +111,7 @@ __all__ = [
     "Checkpoint",
     "ChildSpec",
     "Compacted",
+    "Complaint",
     "ContentNotFoundError",
     "ContentRef",
     "ContentStream",
@@ -119,6 +121,7 @@ __all__ = [
     "DeadLetter",
     "DeadLetters",
     "DeliveryError",
+    "Diagnosis",
     "Directive",
     "DiskFullError",
     "EffectFailedError",
@@ -179,5 +182,6 @@ __all__ = [
     "child",
     "compact",
     "effect",
+    "examine",
     "handler",
 ]

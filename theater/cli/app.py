@@ -22,6 +22,7 @@ VERBS = {
     "fork": "Go on from a moment of an actor's past, as another actor.",
     "diff": "Show where two actors, or two folders, part.",
     "verify": "Verify that everything is as it was signed.",
+    "doctor": "Say what is amiss in a folder, and repair what needs no guess.",
     "prove": "Prove to a stranger that an event is in the record.",
     "key": "Show the public key, make one, hand over to the next.",
     "compact": "Remove what nobody needs any more, and leave a signed record of that.",

@@ -51,7 +51,7 @@ def load(folder: Folder, origin: str) -> Loaded:
 def _load(folder: Folder, origin: str, *, by_indexes: bool) -> Loaded:
     index = Index(origin, digest_at=lambda position: digest_at(folder, position))
     made: list[tuple[Table, int]] = []
-    sealed = _sealed(folder)
+    sealed = sealed_in(folder)
     is_small = sum(folder.size(number) for number in sealed) <= _SMALL
     following = 1
     for number in sealed:
@@ -76,7 +76,7 @@ def digest_at(folder: Folder, position: int) -> bytes:
     return folder.read_at(position >> SEGMENT_SHIFT, start, DIGEST_BYTES)
 
 
-def _sealed(folder: Folder) -> list[int]:
+def sealed_in(folder: Folder) -> list[int]:
     """The numbers of all segments before the last that was begun, up to the first that is missing."""
     numbers = folder.numbers()
     while numbers and not _is_begun(folder, numbers[-1]):

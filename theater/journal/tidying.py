@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from itertools import count
 from pathlib import Path
@@ -21,18 +22,41 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 def put_in_order(folder: Folder, loaded: Loaded, calls: Calls) -> Path | None:
     """Make the folder what the whole batches of its log say; returns where torn bytes are kept, if any."""
     walk = loaded.walk
+    left = left_behind(folder, loaded)
     cut = None if walk.tail is None else _keep_aside(folder, walk.tail, calls)
-    for path in [*folder.tmp.iterdir(), *_unnamed(folder, loaded.index), *_unsealed(folder, walk.place)]:
+    for path in left:
         calls.unlink(path)
-    for number in folder.numbers():
-        if number > walk.place.segment:  # made ready, and never begun
-            calls.unlink(folder.segment(number))
     for table, check in loaded.made:
         keep_index(folder, table, check=check, calls=calls)
     if (folder.path / "closed").exists():
         calls.unlink(folder.path / "closed")
         calls.sync_folder(folder.path)
     return cut
+
+
+def left_behind(folder: Folder, loaded: Loaded) -> list[Path]:
+    """Files that no committed event knows of."""
+    place = loaded.walk.place
+    unbegun = [folder.segment(number) for number in folder.numbers() if number > place.segment]
+    return [
+        *(folder.tmp.iterdir() if folder.tmp.is_dir() else ()),
+        *_unnamed(folder, loaded.index),
+        *_unsealed(folder, place),
+        *unbegun,  # made ready, and never needed
+    ]
+
+
+def cut_off(folder: Folder, tail: Tail, calls: Calls) -> Path:
+    """Cut a torn batch off the log; returns where its bytes are kept."""
+    path = _keep_aside(folder, tail, calls)
+    segment, offset = tail.place
+    descriptor = calls.open(folder.segment(segment), os.O_RDWR, 0o644)
+    try:
+        calls.truncate(descriptor, offset)
+        calls.sync(descriptor)
+    finally:
+        os.close(descriptor)
+    return path
 
 
 def _keep_aside(folder: Folder, tail: Tail, calls: Calls) -> Path:
