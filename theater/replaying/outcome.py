@@ -1,0 +1,75 @@
+"""Outcomes: how a handler ended, as `message/handled` tells it; of errors only what is compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from theater import settling
+
+if TYPE_CHECKING:
+    from theater.cell import Cell
+    from theater.mailbox import Envelope
+    from theater.replaying.steps import Played
+
+_MARKS = ("abandoned", "cancelled", "deferred", "failed", "forwarded", "stashed")
+_CUT_OFF = "Cancelled"  # how the runtime names the error of a message that it cut off itself
+
+
+def recorded(body: Mapping[str, Any]) -> dict[str, Any]:
+    """What a `message/handled` says of the end."""
+    told = {key: body[key] for key in ("answer", *_MARKS, "state") if key in body}
+    return told | ({"error": body["error"]["class"]} if "error" in body else {})
+
+
+def was_cut_off(played: Played) -> bool:
+    """Whether the message did not end by itself: its process died, or it was killed, interrupted, cancelled."""
+    if played.handled is None:
+        return True
+    body, name = played.handled.body, played.first.body["handler"]
+    if "cancelled" in body:
+        return True
+    error = body.get("error", {})
+    return error.get("class") == _CUT_OFF and str(error["text"]).endswith(f" while it handled {name}")
+
+
+def returned(cell: Cell, envelope: Envelope, answer: Any) -> dict[str, Any]:
+    """The outcome of a handler that has returned.
+
+    Raises:
+        TypeError: the answer, or the state, cannot be packed; the handler has failed by that.
+    """
+    told: dict[str, Any] = {}
+    if envelope.reply is not None:
+        told["answer"] = envelope.plan.carry_answer(answer, cell.world)[1]
+    told |= _changed(cell)
+    if envelope.onward is not None and envelope.reply is None:
+        envelope.onward.settle()
+        told[envelope.onward.mark] = True
+    return told
+
+
+def raised(cell: Cell, envelope: Envelope, error: BaseException) -> dict[str, Any]:
+    """The outcome of a handler that has ended by an error."""
+    turn, told = cell.turn, {}
+    if envelope.onward is not None:
+        envelope.onward.take_back()
+    if isinstance(error, envelope.plan.raises):
+        told["error"] = type(error).__name__
+    elif turn is not None and turn.ended_by_giving_up(error):
+        told["abandoned"] = True
+    if told:
+        try:
+            return told | _mark(envelope) | _changed(cell)
+        except TypeError as unpackable:
+            error = unpackable
+    return {"error": type(error).__name__, "failed": True} | _mark(envelope)
+
+
+def _changed(cell: Cell) -> dict[str, Any]:
+    assert cell.keeper is not None
+    return {"state": settling.small_state(cell)} if cell.keeper.changed(cell.actor) else {}
+
+
+def _mark(envelope: Envelope) -> dict[str, Any]:
+    return {} if envelope.onward is None else {envelope.onward.mark: True}

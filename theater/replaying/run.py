@@ -1,0 +1,37 @@
+"""Running a rehearsal: on a loop of its own, in virtual time, wherever it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import anyio
+
+from theater.actor import Actor
+from theater.loop import running_loop
+from theater.replaying.rehearsal import Rehearsal
+from theater.replaying.report import Replay
+from theater.replaying.shadow import ShadowLoop
+from theater.replaying.source import Source
+
+
+def rehearse(
+    source: Source,
+    actor: bytes,
+    *,
+    classes: Iterable[type[Actor]] = (),
+    until: int | None = None,
+    break_at: int | None = None,
+) -> Replay:
+    """Replay an actor; in a thread of its own where a loop runs already, which waits meanwhile."""
+    rehearsal = Rehearsal(source, actor, classes=classes, until=until, break_at=break_at)
+    if running_loop() is None:
+        return _perform(rehearsal)
+    with ThreadPoolExecutor(max_workers=1) as threads:
+        return threads.submit(_perform, rehearsal).result()
+
+
+def _perform(rehearsal: Rehearsal) -> Replay:
+    loop = {"loop_factory": partial(ShadowLoop, rehearsal.still)}
+    return anyio.run(rehearsal.perform, backend_options=loop)

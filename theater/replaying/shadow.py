@@ -1,0 +1,178 @@
+"""The shadow stage: where an actor's code runs again, and nothing it asks for is done.
+
+It looks to the runtime like a stage. Its journal only reads; its recorder compares, and refuses what is not in
+the record; all other actors are puppets, of which there is no more than what a ref tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NoReturn
+
+from theater.actor import Actor
+from theater.cell import Cell
+from theater.codec import ActorAddress, inline
+from theater.errors import HistoryCutError, MissingError, SetupError
+from theater.event import Event
+from theater.journal import MemoryJournal
+from theater.loop import Loop, TaskWatch
+from theater.loop.virtual import VirtualLoop
+from theater.mailbox import Envelope
+from theater.options import DEFAULTS
+from theater.plan import plan_of
+from theater.recorder import Chained, Recorder
+from theater.ref import ActorRef
+from theater.replaying.casting import Casting
+from theater.replaying.source import Source
+from theater.stage import Stage
+
+
+class ShadowLoop(VirtualLoop):
+    """Virtual time that asks, whenever all is still, whether it may pass.
+
+    `on_still` gets the seconds to the next timer, or None where none is set; it says whether it gave somebody
+    something to do. It must, where there is no timer.
+    """
+
+    def __init__(self, on_still: Callable[[float | None], bool]) -> None:
+        super().__init__()
+        self._on_still = on_still
+
+    def _stirs(self, timeout: float | None) -> bool:
+        is_alone = len(self._selector.get_map()) == 1  # type: ignore[attr-defined]  # the loop's own pipe
+        return is_alone and not self._threads_work() and self._on_still(timeout)
+
+    def _break_deadlock(self) -> None:
+        self._on_still(None)
+
+
+class _ReadingJournal(MemoryJournal):
+    """Contents of the record; what the code keeps besides is forgotten with the replay."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(keep=1)
+        self._source = source
+
+    def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> NoReturn:
+        del seq, data, leaf, blobs
+        raise AssertionError(f"a replay appends nothing, least of all to {actor.hex()}")
+
+    def read(self, digest: bytes) -> bytes:
+        return super().read(digest) if super().holds(digest) else self._source.read(digest)
+
+
+class _Comparing(Recorder):
+    """In place of recording: whoever leads the message at hand compares; where nobody does, nothing is asked."""
+
+    def __init__(self, stage: ShadowStage) -> None:
+        super().__init__(stage.journal, stage.clock)
+        self._stage = stage
+
+    def append_prepared(self, line: Chained, kind: str, body: Any) -> int:
+        prompter = self.prompters.get(line.id)
+        if prompter is not None and prompter.leads(kind, body):
+            return prompter.append(kind, body)
+        return self._stage.on_odd(kind, body)
+
+
+class Puppet(Cell):
+    """Another actor, as the record names it."""
+
+    __slots__ = ("missing",)
+
+    missing: SetupError | None  # why nobody knows its handlers
+
+    def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
+        if self.missing is not None:
+            stage = self.theater
+            assert isinstance(stage, ShadowStage)
+            stage.on_fault(SetupError(f"a message goes to {self.name}: {self.missing}"))
+        return super().envelope(handler, args, kwargs)
+
+
+class ShadowStage(Stage):
+    """A stage for one actor and its record."""
+
+    __slots__ = ("_births", "_casting", "_puppets", "_source", "now", "on_fault", "on_odd")
+
+    def __init__(
+        self,
+        source: Source,
+        casting: Casting,
+        *,
+        on_odd: Callable[[str, Any], int],
+        on_fault: Callable[[Exception], None],
+    ) -> None:
+        """Set it up.
+
+        Args:
+            source: the record.
+            casting: finds classes.
+            on_odd: called with what the code would record where it should ask nothing.
+            on_fault: called with an error that is none of the code's; ends the replay.
+        """
+        super().__init__(
+            None, records_messages=True, keep=1, key=None, clock=lambda: self.now, entropy=bytes
+        )
+        self._source = source
+        self._casting = casting
+        self._births: dict[bytes, Mapping[str, Any] | None] = {}
+        self._puppets: dict[bytes, Cell] = {}
+        self.journal = _ReadingJournal(source)
+        self.now = 0  # nanoseconds since 1970 UTC
+        self.on_odd = on_odd
+        self.on_fault = on_fault
+        self.recorder = _Comparing(self)
+
+    def begin(self, loop: Loop) -> None:
+        self.loop = loop
+        self.slow = self.slice = float("inf")
+        self.beating = True  # on a virtual clock nothing beats
+        self.watch = TaskWatch.of(loop)
+        self.watch.begin()
+
+    def end(self) -> None:
+        self.watch.end()
+
+    def cast(self, cell: Cell) -> None:
+        """This is the actor itself."""
+        self._puppets[cell.id] = self.cells[cell.id] = cell
+
+    def recall(self, address: ActorAddress) -> ActorRef[Any]:
+        cell = self._puppets.get(address.id)
+        if cell is None:
+            cell = self._puppets[address.id] = self._puppet(address.id)
+        return cell.ref
+
+    world = recall
+
+    def birth(self, actor: bytes) -> Mapping[str, Any] | None:
+        """The body of an actor's first event; None where it is not in the record."""
+        if actor not in self._births:
+            try:
+                event: Event | None = self._source.chain(actor)[0]
+            except (MissingError, HistoryCutError):
+                event = None
+            self._births[actor] = None if event is None else self.full(event.body)
+        return self._births[actor]
+
+    def full(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """A body with the large values that left it put back."""
+        whole: dict[str, Any] = inline(body, self._source.read)
+        return whole
+
+    def _puppet(self, id: bytes) -> Puppet:
+        born = self.birth(id)
+        name = f"actor-{id.hex()[:12]}" if born is None else born["name"]
+        cls, missing = Actor, None
+        try:
+            if born is None:
+                missing = SetupError("the record does not say of which class it is")
+            else:
+                cls = self._casting.find(born["class"])
+        except SetupError as error:
+            missing = error
+        puppet = Puppet(self, plan_of(cls), id=id, name=name, options=DEFAULTS)
+        puppet.missing = missing
+        puppet.state = "running"
+        return puppet
