@@ -24,7 +24,7 @@ NAMES = """
     DiskFullError EffectFailedError EffectInDoubtError Event EventProof Finding FolderError FolderInUseError
     ForgedError Grants History HistoryCutError JournalError JournalFailedError LeftAlone LiveChain
     MailboxFullError MalformedError ManifestError Message MissingError NameTakenError NotAllowedError
-    NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Reply Report
+    NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Replay Reply Report
     Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Snapshots Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
     Theater TheaterError Timer VerifyKey effect handler Change Parting Retry

@@ -103,6 +103,7 @@ SHELL_TEXT = """
     forking
     rotation
     stage
+    replaying
     hindsight
     manifest
     system

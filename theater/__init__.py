@@ -57,6 +57,7 @@ from theater.parting import Change, Parting
 from theater.proof import EventProof
 from theater.recorded import RecordedActor
 from theater.ref import ActorRef
+from theater.replaying import Replay
 from theater.restart import (
     INITIAL,
     LAST_GOOD,
@@ -157,6 +158,7 @@ __all__ = [
     "RecordedActor",
     "RefusedError",
     "Removed",
+    "Replay",
     "Reply",
     "Report",
     "Restart",

@@ -286,9 +286,10 @@ class Context:
         if type(text) is not str:
             raise TypeError(f"log takes text, not {type(text).__name__}")
         cell = self._cell
-        cell.asked()
+        is_led = cell.asked().prompter is not None
         cell.record("log", {"text": text} | ({"fields": fields} if fields else {}))
-        logger.info("%s: %s", cell.name, text, extra={"theater_fields": fields})
+        if not is_led:
+            logger.info("%s: %s", cell.name, text, extra={"theater_fields": fields})
 
     def stop(self) -> None:
         """End this actor after the message at hand."""

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, TypeVar, overload
+
+from anyio import to_thread
 
 from theater import directory, forking
 from theater.actor import Actor
+from theater.errors import NotRecordedError
 from theater.livechain import LiveChain
 from theater.ref import ActorRef
+from theater.replaying import Replay, rehearse, source_of
 from theater.stage import Stage
 
 A = TypeVar("A", bound=Actor)
@@ -86,6 +91,48 @@ class Hindsight(ABC):
         """
         stage = self._running()
         return await forking.fork(stage, actor, at=at, name=name, crew=crew, classes=classes)
+
+    async def replay(
+        self,
+        actor: ActorRef[Any] | str | bytes,
+        *,
+        until: int | None = None,
+        break_at: int | None = None,
+        classes: Sequence[type[Actor]] = (),
+    ) -> Replay:
+        """Run an actor's code again on what its chain holds, and compare; nothing is written, no effect run.
+
+        That is done in a thread, in virtual time; the actor itself, and all others, go on meanwhile.
+
+        Args:
+            actor: by ref, name or id (16 bytes); it may run, sleep or have ended.
+            until: the last event to compare; None: all that there are now.
+            break_at: the debugger begins (`breakpoint()`) just before the handler that this event is of.
+            classes: used besides those that are imported.
+
+        Raises:
+            ActorNotFoundError, MissingError: no such actor, or event.
+            HistoryCutError: events are gone, and no snapshot behind them says what they led to.
+            NotRecordedError: messages of this theater are not recorded.
+            SetupError: a class is not at hand.
+        """
+        stage = self._begun()
+        if not stage.records_messages:
+            raise NotRecordedError("messages of this theater are not recorded: there is nothing to replay")
+        _, line = directory.line(stage, actor)
+        if not stage.is_closed:
+            await stage.committed()
+        known = {cell.plan.class_name: cell.plan.cls for cell in stage.cells.values()}
+        return await to_thread.run_sync(
+            partial(
+                rehearse,
+                source_of(stage.journal, stage.folder),
+                line.id,
+                classes=[*known.values(), *classes],
+                until=until,
+                break_at=break_at,
+            )
+        )
 
     @abstractmethod
     def _running(self) -> Stage:

@@ -14,8 +14,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
+from theater.actor import Actor
 from theater.checkpoint import Checkpoint, Note
 from theater.entries import Entries
 from theater.errors import ActorNotFoundError, CorruptJournalError, MissingError
@@ -25,6 +27,7 @@ from theater.keys import VerifyKey
 from theater.parting import Parting, part
 from theater.proof import EventProof
 from theater.recorded import Actors, RecordedActor, RecordedChain
+from theater.replaying import FolderSource, Replay, rehearse
 from theater.verify import Report, unreadable, verify
 
 _PREFIX = re.compile(r"(?:[0-9a-f]{2}){2,32}", re.ASCII)  # 4 digits or more
@@ -84,6 +87,31 @@ class History:
             HistoryCutError, NotRecordedError: the record does not tell.
         """
         return self.chain(actor).state_at(seq)
+
+    def replay(
+        self,
+        actor: str | bytes,
+        *,
+        until: int | None = None,
+        break_at: int | None = None,
+        classes: Sequence[type[Actor]] = (),
+    ) -> Replay:
+        """Run an actor's code again on what its chain holds, and compare; nothing is written, no effect run.
+
+        Args:
+            actor: as of `chain`.
+            until: the last event to compare; None: all.
+            break_at: the debugger begins (`breakpoint()`) just before the handler that this event is of.
+            classes: used besides those that are imported.
+
+        Raises:
+            ActorNotFoundError, MissingError: no such actor, or event.
+            HistoryCutError: events are gone, and no snapshot behind them says what they led to.
+            NotRecordedError: messages of that theater were not recorded.
+            SetupError: a class is not at hand.
+        """
+        found, source = self._id_of(actor), partial(FolderSource, self._reader)
+        return rehearse(source, found, classes=classes, until=until, break_at=break_at)
 
     def diff(self, left: str | bytes, right: str | bytes, *, other: History | None = None) -> Parting | None:
         """Where the chains of two actors part, and how; None if they tell the same to the end.

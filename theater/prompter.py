@@ -129,6 +129,15 @@ class Prompter:
         """Say whether the handler cancels this timer (the seq of `timer/set`) later on."""
         return self._script.has("timer/cancelled", "timer", timer)
 
+    def rest(self) -> list[Event]:
+        """What was recorded and neither asked nor told yet."""
+        return self._script.rest()
+
+    @property
+    def is_of_replay(self) -> bool:
+        """Nothing goes live behind the record."""
+        return self._live is None
+
     def ended(self) -> None:
         """The handler has ended: if more was recorded, that is a difference."""
         if self.difference is None and self._script.current is not None:
@@ -154,8 +163,8 @@ class Prompter:
                 if waiter is None:
                     return
                 self._script.step()
-                if not waiter.done():
-                    waiter.set_result(event)
+                # in a turn of the loop of its own: who asks just now would go on before who asked earlier
+                self._turn.cell.loop.call_soon(_tell, waiter, event)
             elif self._script.is_taken(event):
                 self._script.step()
                 place = self._places.pop(event.seq, None)
@@ -175,3 +184,8 @@ class Prompter:
         for waiter in waiters.values():
             if not waiter.done():
                 waiter.set_result(None)
+
+
+def _tell(waiter: Future[Event | None], event: Event) -> None:
+    if not waiter.done():
+        waiter.set_result(event)

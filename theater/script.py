@@ -42,6 +42,8 @@ class Difference:
     seq: int  # of the event that was expected, or the first behind the script
     expected: str  # "kind {question}"; empty if nothing more was recorded
     found: str  # the same; empty if the handler ended, or waits for ever
+    wanted: Mapping[str, Any] | None = None  # the question that was expected, if of the kind that was found
+    asked: Mapping[str, Any] | None = None  # the question that was found
 
 
 class Script:
@@ -63,6 +65,10 @@ class Script:
     def current(self) -> Event | None:
         """The event that comes next; None if all were passed."""
         return self._events[self._at] if self._at < len(self._events) else None
+
+    def rest(self) -> list[Event]:
+        """What was neither asked nor told yet."""
+        return [event for event in self._events[self._at :] if event.seq not in self._taken]
 
     def is_taken(self, event: Event) -> bool:
         return event.seq in self._taken
@@ -96,11 +102,13 @@ class Script:
     def differs(self, kind: str = "", body: Any = None) -> Difference:
         """The difference where this request (prepared) matches nothing, or the handler ended too early."""
         missing = next((one for one in self._events[self._at :] if one.seq not in self._taken), None)
-        found = f"{kind} {_shown(decode(pack(_asked(kind, body)), depth=BODY_DEPTH))}" if kind else ""
+        asked = decode(pack(_asked(kind, body)), depth=BODY_DEPTH) if kind else None
+        found = f"{kind} {_shown(asked)}" if kind else ""
         if missing is None:
-            return Difference(self.end, "", found)
+            return Difference(self.end, "", found, asked=asked)
         told = missing.body if is_outcome(missing) else self._asked(missing)
-        return Difference(missing.seq, f"{missing.kind} {_shown(told)}", found)
+        wanted = told if missing.kind == kind else None
+        return Difference(missing.seq, f"{missing.kind} {_shown(told)}", found, wanted, asked)
 
     def _question(self, event: Event) -> bytes:
         question = self._questions.get(event.seq)

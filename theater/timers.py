@@ -49,6 +49,11 @@ class Timer:
         return next((timer for timer in there if timer.told == self.told), None)
 
     @property
+    def every(self) -> bool:
+        """Whether it fires again and again."""
+        return self._every
+
+    @property
     def told(self) -> tuple[Any, ...]:
         """All that makes it what it is."""
         envelope = self._envelope
@@ -64,9 +69,11 @@ class Timer:
         self.seq = prompter.ask("timer/set", self.told_body()).seq
         timers = (self._cell.timers or {}).values()
         there = next((timer for timer in timers if timer.seq == self.seq), self)
-        if there is self and prompter.cancels(self.seq):  # as it stood then, and will not fire
+        if there is self and prompter.is_of_replay:
+            self._cell.timers = {**(self._cell.timers or {}), id(self): self}
+        if there is self and (prompter.is_of_replay or prompter.cancels(self.seq)):
             self._handle = self._cell.loop.call_later(self.delay, _never)
-            self._handle.cancel()
+            self._handle.cancel()  # as it stood then; when it fires, the record says
         return there
 
     def told_body(self) -> dict[str, Any]:

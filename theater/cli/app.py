@@ -19,6 +19,7 @@ VERBS = {
     "ps": "List the actors of a folder.",
     "log": "Print an actor's chain, and follow it.",
     "show": "Show one event whole.",
+    "replay": "Run an actor's code again on its record, and compare.",
     "fork": "Go on from a moment of an actor's past, as another actor.",
     "diff": "Show where two actors, or two folders, part.",
     "verify": "Verify that everything is as it was signed.",

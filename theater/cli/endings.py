@@ -27,7 +27,7 @@ INTERRUPTED, PIPE, TERMINATED = 130, 141, 143
 
 CODES = {
     0: "all went well",
-    WRONG: "a record is not as it was signed: do not trust it; or a manifest has problems",
+    WRONG: "a record is not as it was signed, or not as the code does it; or a manifest has problems",
     USAGE: "the command line, a name or a value is wrong",
     MISSING: "what was asked for is not there: an actor, event, store or content",
     FOLDER: "the folder, a file or the disk: no theater, in use, read-only, full",

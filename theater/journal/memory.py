@@ -138,6 +138,10 @@ class MemoryJournal:
             )
         return number
 
+    def kept(self) -> list[bytes]:
+        """The bytes of all events that are still here, oldest first."""
+        return [*self._events]
+
     def first(self, actor: bytes) -> int:
         oldest = self.size - len(self._events)
         self._index.follow(self._events, oldest)

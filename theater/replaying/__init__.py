@@ -1,16 +1,16 @@
 """Replaying: an actor's code runs again on what its chain holds; nothing is written, and no effect is run.
 
-    steps      a chain, cut into messages with all that they left
-    source     where the record is read: a folder, or a theater's memory
-    casting    which class plays whom
-    shadow     a stage on which nothing is done
-    scene      one message, led along its record
-    rehearsal  one actor's life
-    report     what came of it
+steps      a chain, cut into messages with all that they left
+source     where the record is read: a folder, or a theater's memory
+casting    which class plays whom
+shadow     a stage on which nothing is done
+scene      one message, led along its record
+rehearsal  one actor's life
+report     what came of it
 """
 
 from theater.replaying.report import Replay
 from theater.replaying.run import rehearse
-from theater.replaying.source import FolderSource, MemorySource, Source
+from theater.replaying.source import FolderSource, source_of
 
-__all__ = ["FolderSource", "MemorySource", "Replay", "Source", "rehearse"]
+__all__ = ["FolderSource", "Replay", "rehearse", "source_of"]

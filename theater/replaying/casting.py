@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from theater.actor import Actor
-from theater.errors import SetupError
-from theater.plan import plan_of
+from theater.imported import class_of, named
 
 _LOCAL = "<locals>"
 
@@ -16,8 +13,8 @@ _LOCAL = "<locals>"
 class Casting:
     """The classes at hand: those that were given, then those that are imported."""
 
-    def __init__(self, classes: Iterable[type[Actor]]) -> None:
-        self._given = {plan_of(cls).class_name: cls for cls in classes}
+    def __init__(self, classes: Sequence[type[Actor]]) -> None:
+        self._given = named(classes)
 
     def find(self, class_name: str) -> type[Actor]:
         """The class `module:Qualname`.
@@ -25,23 +22,9 @@ class Casting:
         Raises:
             SetupError: it is not at hand.
         """
-        cls = self._given.get(class_name) or _imported(class_name)
-        if cls is None:
-            raise SetupError(
-                f"its class {class_name} is not imported; import it, or give it to replay(classes=[...])"
-            )
-        return cls
-
-
-def _imported(class_name: str) -> type[Actor] | None:
-    module, _, path = class_name.partition(":")
-    if _LOCAL in path:  # made by a function: no module has it by name
-        made = [cls for cls in _all(Actor) if plan_of(cls).class_name == class_name]
-        return made[-1] if made else None
-    found: Any = sys.modules.get(module)
-    for part in path.split("."):
-        found = getattr(found, part, None)
-    return found if isinstance(found, type) and issubclass(found, Actor) else None
+        if _LOCAL in class_name and class_name not in self._given:  # made by a function: no module has it
+            self._given |= named([cls for cls in _all(Actor) if _LOCAL in cls.__qualname__]) | self._given
+        return class_of(class_name, self._given)
 
 
 def _all(cls: type[Actor]) -> Iterator[type[Actor]]:

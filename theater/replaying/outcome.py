@@ -23,7 +23,7 @@ def recorded(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def was_cut_off(played: Played) -> bool:
-    """Whether the message did not end by itself: its process died, or it was killed, interrupted, cancelled."""
+    """Whether the message did not end by itself: it was killed, interrupted or cancelled, or all ended."""
     if played.handled is None:
         return True
     body, name = played.handled.body, played.first.body["handler"]
@@ -51,7 +51,8 @@ def returned(cell: Cell, envelope: Envelope, answer: Any) -> dict[str, Any]:
 
 def raised(cell: Cell, envelope: Envelope, error: BaseException) -> dict[str, Any]:
     """The outcome of a handler that has ended by an error."""
-    turn, told = cell.turn, {}
+    turn = cell.turn
+    told: dict[str, Any] = {}
     if envelope.onward is not None:
         envelope.onward.take_back()
     if isinstance(error, envelope.plan.raises):

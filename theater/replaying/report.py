@@ -63,16 +63,21 @@ def differ(seq: int, kind: str, expected: Mapping[str, Any], found: Mapping[str,
     Raises:
         DifferenceError: it is not.
     """
-    lines = list(_differences("", expected, found))
+    lines = differences(expected, found)
     if lines:
-        shown = lines if len(lines) <= _LINES else [*lines[:_LINES], f"and {len(lines) - _LINES} more"]
         differing = [key for key in {**expected, **found} if not _same(expected, found, key)]
         raise DifferenceError(
             seq,
             expected=described(kind, {key: expected[key] for key in differing if key in expected}),
             found=described(kind, {key: found[key] for key in differing if key in found}),
-            diff="\n".join(shown),
+            diff="\n".join(lines),
         )
+
+
+def differences(expected: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:
+    """Where two bodies differ, a line for each place, not too many."""
+    lines = list(_differences("", expected, found))
+    return lines if len(lines) <= _LINES else [*lines[:_LINES], f"and {len(lines) - _LINES} more"]
 
 
 def described(kind: str, body: Mapping[str, Any]) -> str:
@@ -124,6 +129,8 @@ def _window(value: object, other: object) -> str:
     text, beside = repr(value), repr(other)
     if len(text) <= _ROOM:
         return text
-    place = next((index for index, pair in enumerate(zip(text, beside, strict=False)) if len(set(pair)) > 1), 0)
+    place = next(
+        (index for index, pair in enumerate(zip(text, beside, strict=False)) if len(set(pair)) > 1), 0
+    )
     start = max(0, place - _BEFORE)
     return f"{'…' * (start > 0)}{text[start : start + _ROOM]}{'…' * (start + _ROOM < len(text))}"

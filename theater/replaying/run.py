@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -17,19 +17,22 @@ from theater.replaying.source import Source
 
 
 def rehearse(
-    source: Source,
+    source: Callable[[], Source],
     actor: bytes,
     *,
-    classes: Iterable[type[Actor]] = (),
+    classes: Sequence[type[Actor]] = (),
     until: int | None = None,
     break_at: int | None = None,
 ) -> Replay:
     """Replay an actor; in a thread of its own where a loop runs already, which waits meanwhile."""
-    rehearsal = Rehearsal(source, actor, classes=classes, until=until, break_at=break_at)
+
+    def perform() -> Replay:
+        return _perform(Rehearsal(source(), actor, classes=classes, until=until, break_at=break_at))
+
     if running_loop() is None:
-        return _perform(rehearsal)
+        return perform()
     with ThreadPoolExecutor(max_workers=1) as threads:
-        return threads.submit(_perform, rehearsal).result()
+        return threads.submit(perform).result()
 
 
 def _perform(rehearsal: Rehearsal) -> Replay:

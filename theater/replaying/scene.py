@@ -11,7 +11,7 @@ from theater.clinging import PATIENCE, close_coroutine
 from theater.loop import Cancelled, Future, Task, pause, until_done
 from theater.prompter import Prompter
 from theater.replaying.outcome import raised, recorded, returned, was_cut_off
-from theater.replaying.report import DifferenceError, described, differ
+from theater.replaying.report import DifferenceError, described, differ, differences
 from theater.restarting import PROGRAM_ENDS
 from theater.script import Difference, Script
 from theater.turn import Turn
@@ -32,7 +32,9 @@ Births = Callable[[bytes], Mapping[str, Any] | None]
 class Scene:
     """One run of a handler or hook."""
 
-    def __init__(self, cell: Cell, played: Played, envelope: Envelope, *, births: Births, halts: bool) -> None:
+    def __init__(
+        self, cell: Cell, played: Played, envelope: Envelope, *, births: Births, halts: bool
+    ) -> None:
         """Set it up; `halts`: the debugger begins just before the handler."""
         self._cell = cell
         self._played = played
@@ -43,8 +45,9 @@ class Scene:
         self._limit = cell.loop.time() + (played.last.time - played.first.time) / _BILLION + _DAY
         self._prompter: Prompter | None = None
         self._error: Exception | None = None  # why it was broken off
+        self._found: dict[str, Any] = {}  # how it ended
         self._cuts = 0
-        self._task: Task[dict[str, Any]] | None = None
+        self._task: Task[None] | None = None
         self._over: Future[None] = cell.loop.create_future()
 
     async def play(self, context: Context) -> None:
@@ -59,7 +62,7 @@ class Scene:
         if self._played.received is not None:
             self._prompter = self._lead(self._played.received)
         self._task = task = Task(self._run(), loop=cell.loop, context=context)
-        cell.task = task  # type: ignore[assignment]  # nobody but us looks at what it returns
+        cell.task = task
         task.add_done_callback(self._ended)
         if self._prompter is not None:
             self._prompter.begin()
@@ -67,7 +70,9 @@ class Scene:
         await self._end()
         if self._error is not None:
             raise self._error
-        found = task.result()
+        if not task.cancelled():  # as a task is that was told to at its very end
+            task.result()  # raises what ends the program
+        found = self._found
         assert cell.keeper is not None
         if self._is_cut or "failed" in found:
             cell.keeper.restore_into(cell.actor)
@@ -113,17 +118,17 @@ class Scene:
         script = Script(self._played.inside, self._births)
         return Prompter(turn, script, live=None, differs=self._differs)
 
-    async def _run(self) -> dict[str, Any]:
+    async def _run(self) -> None:
         cell, envelope = self._cell, self._envelope
         try:
             if self._halts:
                 breakpoint()  # noqa: T100  # `break_at` asks for it; the handler is called next
             answer = await envelope.plan.call(cell.actor, *envelope.args, **envelope.kwargs)
-            return returned(cell, envelope, answer)
+            self._found = returned(cell, envelope, answer)
         except PROGRAM_ENDS:
             raise
         except BaseException as error:  # noqa: BLE001  # whatever a handler raises is its outcome
-            return raised(cell, envelope, error)
+            self._found = raised(cell, envelope, error)
 
     def _ended(self, _: object) -> None:
         if not self._over.done():
@@ -169,11 +174,13 @@ class Scene:
         if self._is_cut and not found.expected:
             self._cut()
             return
+        parts = () if found.wanted is None or found.asked is None else differences(found.wanted, found.asked)
         self.break_off(
             DifferenceError(
-                found.seq,
+                found.seq if found.expected else self._end_seq,
                 expected=found.expected or self._difference("").expected,
                 found=found.found or "nothing: the handler has ended",
+                diff="\n".join(parts),
             )
         )
 

@@ -1,7 +1,7 @@
 """The shadow stage: where an actor's code runs again, and nothing it asks for is done.
 
-It looks to the runtime like a stage. Its journal only reads; its recorder compares, and refuses what is not in
-the record; all other actors are puppets, of which there is no more than what a ref tells.
+It looks to the runtime like a stage. Its journal only reads; its recorder compares, and refuses what is not
+in the record; all other actors are puppets, of which there is no more than what a ref tells.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from theater.journal import MemoryJournal
 from theater.loop import Loop, TaskWatch
 from theater.loop.virtual import VirtualLoop
 from theater.mailbox import Envelope
+from theater.moments import stores_at
 from theater.options import DEFAULTS
 from theater.plan import plan_of
 from theater.recorder import Chained, Recorder
@@ -25,6 +26,7 @@ from theater.ref import ActorRef
 from theater.replaying.casting import Casting
 from theater.replaying.source import Source
 from theater.stage import Stage
+from theater.store.fold import Fold
 
 
 class ShadowLoop(VirtualLoop):
@@ -53,7 +55,9 @@ class _ReadingJournal(MemoryJournal):
         super().__init__(keep=1)
         self._source = source
 
-    def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> NoReturn:
+    def append(
+        self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()
+    ) -> NoReturn:
         del seq, data, leaf, blobs
         raise AssertionError(f"a replay appends nothing, least of all to {actor.hex()}")
 
@@ -62,7 +66,7 @@ class _ReadingJournal(MemoryJournal):
 
 
 class _Comparing(Recorder):
-    """In place of recording: whoever leads the message at hand compares; where nobody does, nothing is asked."""
+    """In place of recording: whoever leads the message at hand compares; else nothing is to be asked."""
 
     def __init__(self, stage: ShadowStage) -> None:
         super().__init__(stage.journal, stage.clock)
@@ -93,7 +97,17 @@ class Puppet(Cell):
 class ShadowStage(Stage):
     """A stage for one actor and its record."""
 
-    __slots__ = ("_births", "_casting", "_puppets", "_source", "now", "on_fault", "on_odd")
+    __slots__ = (
+        "_births",
+        "_casting",
+        "_failures",
+        "_folds",
+        "_puppets",
+        "_source",
+        "now",
+        "on_fault",
+        "on_odd",
+    )
 
     def __init__(
         self,
@@ -111,13 +125,13 @@ class ShadowStage(Stage):
             on_odd: called with what the code would record where it should ask nothing.
             on_fault: called with an error that is none of the code's; ends the replay.
         """
-        super().__init__(
-            None, records_messages=True, keep=1, key=None, clock=lambda: self.now, entropy=bytes
-        )
+        super().__init__(None, records_messages=True, keep=1, key=None, clock=lambda: self.now, entropy=bytes)
         self._source = source
         self._casting = casting
         self._births: dict[bytes, Mapping[str, Any] | None] = {}
         self._puppets: dict[bytes, Cell] = {}
+        self._folds: dict[bytes, tuple[Fold, int]] = {}  # of stores that were granted; up to which seq
+        self._failures: dict[bytes, int] = {}  # where to look on for the failures of each child
         self.journal = _ReadingJournal(source)
         self.now = 0  # nanoseconds since 1970 UTC
         self.on_odd = on_odd
@@ -135,7 +149,7 @@ class ShadowStage(Stage):
         self.watch.end()
 
     def cast(self, cell: Cell) -> None:
-        """This is the actor itself."""
+        """Take this for the actor itself."""
         self._puppets[cell.id] = self.cells[cell.id] = cell
 
     def recall(self, address: ActorAddress) -> ActorRef[Any]:
@@ -155,6 +169,39 @@ class ShadowStage(Stage):
                 event = None
             self._births[actor] = None if event is None else self.full(event.body)
         return self._births[actor]
+
+    def class_of(self, name: str) -> type[Actor]:
+        """The class `module:Qualname`.
+
+        Raises:
+            SetupError: it is not at hand.
+        """
+        return self._casting.find(name)
+
+    def fold_at(self, actor: bytes, seq: int) -> Fold:
+        """What the stores of an actor held after this event of its chain; asked for later and later ones."""
+        fold, after = self._folds.get(actor, (None, 0))
+        chain = self._source.chain(actor)
+        if fold is None or after > seq + 1:
+            fold = stores_at(chain, seq, self.full)
+        else:
+            for later in range(after, seq + 1):
+                fold.apply(chain[later].kind, chain[later].body)
+        self._folds[actor] = fold, seq + 1
+        return fold
+
+    def failed_in(self, child: bytes, told: Mapping[str, Any]) -> str:
+        """In which handler a child failed by this error: the next time that its chain tells of it."""
+        try:
+            chain = self._source.chain(child)
+            for seq in range(self._failures.get(child, chain.first), len(chain)):
+                event = chain[seq]
+                if event.kind == "actor/failed" and event.body["error"] == told:
+                    self._failures[child] = seq + 1
+                    return str(event.body["handler"])
+        except MissingError:
+            pass  # then nobody knows
+        return "a handler"
 
     def full(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A body with the large values that left it put back."""

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
 from typing import Protocol
 
 from theater.chain import ChainView, Tip
-from theater.errors import ActorNotFoundError, HistoryCutError
+from theater.errors import ActorNotFoundError
 from theater.event import Event, event_hash
+from theater.journal import MemoryJournal
 from theater.journal.heading import heading
+from theater.journal.protocol import Journal
 from theater.journal.reader import Reader
 from theater.recorded import RecordedChain
 
@@ -55,7 +58,7 @@ class MemorySource:
 
     def __init__(self, events: Iterable[bytes], read: Callable[[bytes], bytes]) -> None:
         self._chains: dict[bytes, list[bytes]] = {}
-        self.read = read  # any thread may call it
+        self._read = read  # any thread may call it
         for data in events:
             self._chains.setdefault(heading(data)[0], []).append(data)
 
@@ -63,6 +66,17 @@ class MemorySource:
         if actor not in self._chains:
             raise ActorNotFoundError(f"no actor with the id {actor.hex()} is in this theater")
         return _KeptChain(actor, self._chains[actor])
+
+    def read(self, digest: bytes) -> bytes:
+        return self._read(digest)
+
+
+def source_of(journal: Journal, folder: Path | None) -> Callable[[], Source]:
+    """The record of a theater at this moment, to be opened in the thread that reads it."""
+    if isinstance(journal, MemoryJournal):
+        return partial(MemorySource, journal.kept(), journal.read)
+    assert folder is not None
+    return lambda: FolderSource(Reader(folder))
 
 
 class _KeptChain(ChainView):
