@@ -125,7 +125,15 @@ class ShadowStage(Stage):
             on_odd: called with what the code would record where it should ask nothing.
             on_fault: called with an error that is none of the code's; ends the replay.
         """
-        super().__init__(None, records_messages=True, keep=1, key=None, clock=lambda: self.now, entropy=bytes)
+        super().__init__(
+            None,
+            records_messages=True,
+            keep=1,
+            key=None,
+            snapshots=None,
+            clock=lambda: self.now,
+            entropy=bytes,
+        )
         self._source = source
         self._casting = casting
         self._births: dict[bytes, Mapping[str, Any] | None] = {}
