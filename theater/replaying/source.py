@@ -45,7 +45,7 @@ class FolderSource:
         reader.refresh()
 
     def chain(self, actor: bytes) -> ChainView:
-        if actor not in self._reader.index.events:
+        if not self._reader.index.count(actor):
             raise ActorNotFoundError(f"no actor with the id {actor.hex()} is in this folder")
         return RecordedChain(self._reader, actor)
 
