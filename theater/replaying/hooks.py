@@ -30,7 +30,7 @@ def _reason(_: ShadowStage, reason: str) -> tuple[Any, ...]:
 def _failed(stage: ShadowStage, child: ActorAddress, told: dict[str, Any]) -> tuple[Any, ...]:
     """The error as whoever supervises got it; the chain of the child says where it failed."""
     ref = stage.recall(child)
-    where = stage.failed_in(child.id, told)
+    where = stage.failed_in(child.id, told.get("seq", -1))
     what = f"{ref._cell.class_name} {ref.name!r} failed in {where}"  # noqa: SLF001  # the runtime's own link
     failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
     failure.__cause__ = restore_error(told, stage.recall, declared=(Exception,))

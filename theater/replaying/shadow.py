@@ -139,7 +139,6 @@ class ShadowStage(Stage):
         self._births: dict[bytes, Mapping[str, Any] | None] = {}
         self._puppets: dict[bytes, Cell] = {}
         self._folds: dict[bytes, tuple[Fold, int]] = {}  # of stores that were granted; up to which seq
-        self._failures: dict[bytes, int] = {}  # where to look on for the failures of each child
         self.journal = _ReadingJournal(source)
         self.now = 0  # nanoseconds since 1970 UTC
         self.on_odd = on_odd
@@ -198,18 +197,12 @@ class ShadowStage(Stage):
         self._folds[actor] = fold, seq + 1
         return fold
 
-    def failed_in(self, child: bytes, told: Mapping[str, Any]) -> str:
-        """In which handler a child failed by this error: the next time that its chain tells of it."""
+    def failed_in(self, child: bytes, seq: int) -> str:
+        """In which handler a child failed, as this event of its chain tells."""
         try:
-            chain = self._source.chain(child)
-            for seq in range(self._failures.get(child, chain.first), len(chain)):
-                event = chain[seq]
-                if event.kind == "actor/failed" and event.body["error"] == told:
-                    self._failures[child] = seq + 1
-                    return str(event.body["handler"])
-        except MissingError:
-            pass  # then nobody knows
-        return "a handler"
+            return str(self._source.chain(child)[seq].body["handler"])
+        except (MissingError, IndexError):
+            return "a handler"  # nobody knows any more
 
     def full(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """A body with the large values that left it put back."""
