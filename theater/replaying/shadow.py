@@ -100,7 +100,6 @@ class ShadowStage(Stage):
     __slots__ = (
         "_births",
         "_casting",
-        "_failures",
         "_folds",
         "_puppets",
         "_source",
