@@ -72,6 +72,24 @@ def test_a_program_reads_what_was_removed(home: Path) -> None:
     assert "removed 0 events" in compact(home).stdout
 
 
+def verify(home: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, ["verify", "--home", str(home), *words], env={"COLUMNS": "200"})
+
+
+def test_verify_names_the_events_that_explain_what_is_missing(home: Path) -> None:
+    assert "removed" not in verify(home).stdout.replace("removed events are explained: 0", "")
+
+    compact(home, "--reason", "spring cleaning")
+
+    shown = verify(home).stdout
+    told = json.loads(verify(home, "--json").stdout)["removals"]
+    assert "removed events are explained: 75" in shown
+    assert f"… {MANY - 10} more before these" in shown
+    assert f".@{told[-1]['event']}: 1 to 3 of clerk-24: spring cleaning" in shown
+    assert (len(told), told[0]["first"], told[0]["last"]) == (MANY, 1, 3)
+    assert {each["reason"] for each in told} == {"spring cleaning"}
+
+
 def test_ages_and_sizes_are_read(home: Path) -> None:
     assert "would remove 0 events" in compact(home, "--dry-run", "--older-than", "1d").stdout
     assert "would remove 75 events" in compact(home, "--dry-run", "--older-than", "0s").stdout

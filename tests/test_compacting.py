@@ -221,6 +221,24 @@ async def test_no_theater_may_run(path: Path) -> None:
         assert compact(path, dry_run=True).events
 
 
+async def test_whoever_looks_on_goes_on_looking(path: Path) -> None:
+    await worked(path)
+    history = History(path)
+    first = history.chain("office")[0]
+    assert history.prove(first)
+
+    done = compact(path)
+    await worked(path, jobs=1)
+
+    assert [event.seq for event in history.chain("office")] == list(range(len(history.chain("office"))))
+    chain = history.chain(done.removed[0].actor)
+    assert len(list(chain)) == len(chain) - sum(
+        1 + each.last - each.first for each in done.removed if each.actor == chain.actor
+    )
+    assert history.prove(history.chain("office")[-1]).event.seq == len(history.chain("office")) - 1
+    assert history.verify().ok
+
+
 def test_a_folder_that_does_not_verify_is_left_as_it_is(path: Path) -> None:
     journal = handmade(path)
     log = journal.file_of(2)

@@ -17,13 +17,20 @@ class Entries:
 
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
+        self._begin()
+
+    def _begin(self) -> None:
+        """Know nothing yet."""
+        self._rewritings = self._reader.rewritings()
         self._place = START
         self._leaves = bytearray()
         self._tree: Tree | None = None
         self.note = b""  # the newest signed checkpoint; empty before the first
 
     def refresh(self) -> None:
-        """Take in what was committed since the last time."""
+        """Take in what was committed since the last time; all of it anew if the folder was compacted."""
+        if self._rewritings != self._reader.rewritings():
+            self._begin()
         walk = self._reader.walk(since=self._place)
         for batch in walk:
             leaves = _leaves(batch)

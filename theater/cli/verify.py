@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -10,10 +10,13 @@ from rich.text import Text
 
 from theater import Checkpoint, EventProof, Note, Report
 from theater.cli.endings import WRONG, Ended
-from theater.cli.looking import Look
+from theater.cli.looking import ITSELF, Look
 from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import document, screen
 from theater.cli.values import public_key, size_of
+from theater.cli.visible import visible
+
+_SHOWN = 10  # removals
 
 
 @verb(example="theater verify\ntheater verify counter --signatures\ntheater verify --kept it.tlog-proof")
@@ -48,7 +51,8 @@ def command(
     can make it agree with a checkpoint that you kept elsewhere.
     """
     checkpoint = None if kept is None else checkpoint_in(kept)
-    report = Look(settings.home).history.verify(
+    look = Look(settings.home)
+    report = look.history.verify(
         actor, signatures=signatures, kept=checkpoint, keys=[public_key(key) for key in keys]
     )
     if as_json:
@@ -57,6 +61,9 @@ def command(
         console = screen()
         for line in steps(report):
             console.print(Text.from_markup(line))
+        if report.ok and report.removals:
+            for line in removals(report, look.names):
+                console.print(line, markup=False)
         console.print(str(report), style="red" if not report.ok else "bold green")
     if not report.ok:
         raise Ended(WRONG)
@@ -97,6 +104,16 @@ def steps(report: Report) -> Iterator[str]:
         yield f"{number:>3} [green]✓[/] {step}"
 
 
+def removals(report: Report, names: Mapping[bytes, str]) -> Iterator[str]:
+    """Which events say what was removed, and why; the newest of them."""
+    told = report.removals[-_SHOWN:]
+    if len(told) < len(report.removals):
+        yield f"      … {len(report.removals) - len(told):,} more before these"
+    for each in told:
+        whose = f"{each.first:,} to {each.last:,} of {names.get(each.actor, each.actor.hex())}"
+        yield f"      {ITSELF}@{each.event}: {visible(whose)}: {visible(each.reason)}"
+
+
 def plain(report: Report) -> dict[str, object]:
     """The report for a program."""
     wrong, checkpoint = report.wrong, report.checkpoint
@@ -110,6 +127,16 @@ def plain(report: Report) -> dict[str, object]:
         "checkpoints": report.checkpoints,
         "signatures": report.signatures,
         "stubs": report.stubs,
+        "removals": [
+            {
+                "event": each.event,
+                "actor": each.actor.hex(),
+                "first": each.first,
+                "last": each.last,
+                "reason": each.reason,
+            }
+            for each in report.removals
+        ],
         "tail": report.tail,
         "closed": report.closed,
         "indexes": report.indexes,

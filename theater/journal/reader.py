@@ -50,6 +50,8 @@ class Reader:
         self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
         self._lookup = Lookup(self.folder, self.index)
         self._place = START
+        self._files: list[int] = []
+        self._rewritings = 0
 
     @property
     def closed(self) -> Closed | None:
@@ -70,6 +72,7 @@ class Reader:
         Raises:
             CorruptJournalError: one does not follow the one before it.
         """
+        self.rewritings()
         if not self._has_news():
             return 0
         before = self.index.batches
@@ -81,6 +84,26 @@ class Reader:
                 self.index.add(batch)
                 self._place = walk.place
         return self.index.batches - before
+
+    def rewritings(self) -> int:
+        """How often the folder was compacted since it was first read, as far as was noticed here.
+
+        Compacting puts other files in the place of segments: where things were says nothing any more, so all
+        is read anew.
+        """
+        known = self._files
+        self._files = self._read_files()
+        if self._files[: len(known)] != known:
+            self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
+            self._lookup = Lookup(self.folder, self.index)
+            self._place = START
+            self._rewritings += 1
+        return self._rewritings
+
+    def _read_files(self) -> list[int]:
+        """Which file each segment is, as far as was read: those behind come and go."""
+        numbers = [number for number in self.folder.numbers() if number <= max(self._place.segment, 1)]
+        return [self.folder.segment(number).stat().st_ino for number in numbers]
 
     def _load(self) -> None:
         loaded = load(self.folder, self.origin)
