@@ -32,6 +32,8 @@ from theater.journal.lookup import Lookup
 from theater.journal.marks import Closed
 from theater.journal.walk import START, Place, Walk
 
+_END = 64  # bytes: of a signature
+
 
 class Reader:
     """Looks at a theater's folder."""
@@ -50,7 +52,7 @@ class Reader:
         self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
         self._lookup = Lookup(self.folder, self.index)
         self._place = START
-        self._files: list[int] = []
+        self._seen: tuple[object, ...] = (b"",)
         self._rewritings = 0
 
     @property
@@ -83,6 +85,7 @@ class Reader:
             for batch in walk:
                 self.index.add(batch)
                 self._place = walk.place
+        self._seen = self._look()
         return self.index.batches - before
 
     def rewritings(self) -> int:
@@ -91,19 +94,24 @@ class Reader:
         Compacting puts other files in the place of segments: where things were says nothing any more, so all
         is read anew.
         """
-        known = self._files
-        self._files = self._read_files()
-        if self._files[: len(known)] != known:
+        if self._seen != self._look():
             self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
             self._lookup = Lookup(self.folder, self.index)
             self._place = START
             self._rewritings += 1
+            self._seen = self._look()
         return self._rewritings
 
-    def _read_files(self) -> list[int]:
-        """Which file each segment is, as far as was read: those behind come and go."""
-        numbers = [number for number in self.folder.numbers() if number <= max(self._place.segment, 1)]
-        return [self.folder.segment(number).stat().st_ino for number in numbers]
+    def _look(self) -> tuple[object, ...]:
+        """What changes if segments that were read are written anew.
+
+        Of those that are full, which files they are; of the last one, which grows, the end of what was read.
+        """
+        segment, offset = self._place
+        full = [self.folder.segment(number).stat() for number in self.folder.numbers() if number < segment]
+        start = max(0, offset - _END)
+        end = self.folder.read_at(segment, start, offset - start) if offset else b""
+        return (end, *((each.st_ino, each.st_mtime_ns, each.st_size) for each in full))
 
     def _load(self) -> None:
         loaded = load(self.folder, self.origin)
