@@ -7,7 +7,8 @@ from typing import Any
 
 from handmade import actor_id
 
-from theater.codec import prepare
+from theater.codec import encode, prepare
+from theater.content import ContentRef
 from theater.culling import Contents, Culling, Limits, Run, runs_of, worth_it
 from theater.event import Event, event_bytes
 from theater.plain import Outlined
@@ -26,6 +27,7 @@ class Told:
     def __init__(self) -> None:
         self.events: list[Event | bytes] = []  # bytes: the actor of a stub
         self.sizes: dict[bytes, int] = {}  # of contents
+        self.packed: dict[bytes, bytes] = {}  # those that may mention others
         self._next: dict[bytes, int] = {}
 
     def add(self, actor: bytes, kind: str, body: dict[str, Any] | None = None, *, time: int = 0) -> int:
@@ -52,7 +54,7 @@ class Told:
         self.add(actor, "actor/stopped", {"reason": "normal"})
 
     def cull(self, *, erased: tuple[bytes, ...] = (), size: int = 0, **limits: int) -> Culling:
-        survey, contents = Survey(), Contents(self.sizes)
+        survey, contents = Survey(), Contents(self.sizes, self.packed.__getitem__)
         for event in self.events:
             if isinstance(event, bytes):
                 survey.remove(event)
@@ -315,13 +317,14 @@ def test_a_run_counts_with_what_was_outlined_from_it() -> None:
 
     assert told.gone(size=20_000) == [Run(ANN, 1, 1)]
     assert told.cull(size=20_000).size < 15_200
-    assert not list(told.contents.in_use())
+    assert told.contents.unused() == {digest}
 
 
 def test_contents_stay_that_another_event_mentions_or_a_store_keeps() -> None:
     told = Told()
     named, kept = b"\x05" * 32, b"\x06" * 32
     told.sizes |= {named: 5000, kept: 5000}
+    told.packed[named] = b""
     told.spawn(ANN, BOB)
     told.add(ANN, "log", {"text": [Outlined(1, named, 5000), Outlined(0, kept, 5000)]})
     told.add(BOB, "log", {"text": named})
@@ -331,7 +334,39 @@ def test_contents_stay_that_another_event_mentions_or_a_store_keeps() -> None:
 
     assert culling.events == 1
     assert culling.size > 19_900
-    assert {(one.digest, one.is_packed) for one in told.contents.in_use()} == {(named, True), (kept, False)}
+    assert told.contents.unused() == set()
+
+
+def test_what_packed_contents_mention_goes_with_the_last_of_them() -> None:
+    told = Told()
+    one, inner, outer, shared = (bytes([number]) * 32 for number in (5, 6, 7, 8))
+    told.sizes |= {one: 1000, inner: 100, outer: 100, shared: 1000}
+    told.packed[inner] = encode([ContentRef.of_digest(one), ContentRef.of_digest(shared)])
+    told.packed[outer] = encode([Outlined(1, inner, 100), ContentRef.of_digest(actor_id(1) * 2)])
+    told.spawn(ANN, BOB)
+    told.add(ANN, "log", {"text": Outlined(1, outer, 100)})
+    told.add(ANN, "log", {"text": Outlined(1, outer, 100)})
+    told.add(BOB, "log", {"text": Outlined(0, shared, 1000)})
+    told.add(ANN, "actor/stopped", {"reason": "normal"})
+
+    assert told.cull(before=-1).events == 0
+    assert told.contents.unused() == set()
+    culling = told.cull(size=10_000)
+    assert list(culling.runs()) == [Run(ANN, 1, 2)]
+    assert told.contents.unused() == {one, inner, outer}
+    assert 8_500 < culling.size < 8_900
+
+
+def test_bytes_mention_nothing() -> None:
+    told = Told()
+    digest, other = b"\x05" * 32, b"\x06" * 32
+    told.sizes |= {digest: 1000, other: 1000}
+    told.packed[digest] = encode(ContentRef.of_digest(other))
+    told.spawn(ANN)
+    told.add(ANN, "log", {"text": Outlined(0, digest, 1000)})
+    told.cull()
+
+    assert told.contents.unused() == {other}
 
 
 def test_stubs_do_not_go_again() -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from theater.codec import encode
 from theater.content import ContentRef
-from theater.mentions import Mention, all_mentioned, mentions
+from theater.mentions import Mention, mentions
 from theater.plain import Outlined
 
 ONE, TWO, THREE = (sha256(text).digest() for text in (b"one", b"two", b"three"))
@@ -35,31 +35,3 @@ def test_bytes_that_are_cut_off_mention_nothing() -> None:
 
 def test_a_digest_at_the_very_start_is_not_outlined() -> None:
     assert list(mentions(encode(ONE))) == [Mention(ONE, is_outlined=False, is_packed=False)]
-
-
-def test_what_packed_contents_mention_is_found_through_all_of_them() -> None:
-    inner = encode({"ref": ContentRef.of_digest(ONE)})
-    outer = encode([Outlined(Outlined.PACKED, sha256(inner).digest(), len(inner))])
-    held = {ONE: b"one", sha256(inner).digest(): inner, sha256(outer).digest(): outer, TWO: b"two"}
-    first = Mention(sha256(outer).digest(), is_outlined=True, is_packed=True)
-
-    found = all_mentioned(
-        [first, first, Mention(THREE, is_outlined=False, is_packed=False)],
-        holds=held.__contains__,
-        read=held.__getitem__,
-    )
-
-    assert found == held.keys() - {TWO}
-
-
-def test_bytes_are_not_looked_into() -> None:
-    content = encode(ContentRef.of_digest(ONE))
-    digest = sha256(content).digest()
-
-    found = all_mentioned(
-        [Mention(digest, is_outlined=True, is_packed=False)],
-        holds={ONE, digest}.__contains__,
-        read={digest: content}.__getitem__,
-    )
-
-    assert found == {digest}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -45,22 +45,21 @@ class Limits:
 
 
 class Contents:
-    """The contents of a journal, and how many events mention each."""
+    """The contents of a journal, and how many events and other contents mention each."""
 
-    def __init__(self, sizes: Mapping[bytes, int]) -> None:
-        """Of these `sizes` in bytes, by digest."""
+    def __init__(self, sizes: Mapping[bytes, int], read: Callable[[bytes], bytes]) -> None:
+        """Of these `sizes` in bytes, by digest; `read` gives one of those that may mention others."""
         self._sizes = sizes
+        self._read = read
         self._uses: dict[bytes, int] = {}
-        self._packed: set[bytes] = set()
+        self._looked_into: set[bytes] = set()
         self._kept: set[bytes] = set()  # by stores
 
     def add(self, data: bytes, *, by_store: bool) -> int:
         """Take in an event; returns the size of all that was outlined from it, bytes."""
         size = 0
         for mention in self._held(data):
-            self._uses[mention.digest] = self._uses.get(mention.digest, 0) + 1
-            if mention.is_packed:
-                self._packed.add(mention.digest)
+            self._use(mention)
             if by_store:
                 self._kept.add(mention.digest)
             if mention.is_outlined:
@@ -68,19 +67,29 @@ class Contents:
         return size
 
     def remove(self, data: bytes) -> int:
-        """Take an event out again; returns the size of what no other mentions and no store keeps, bytes."""
-        freed = 0
-        for mention in self._held(data):
-            self._uses[mention.digest] -= 1
-            if not self._uses[mention.digest] and mention.digest not in self._kept:
-                freed += self._sizes[mention.digest]
-        return freed
+        """Take an event out again; returns the size of all that nothing else needs, bytes."""
+        return sum(self._release(mention) for mention in self._held(data))
 
-    def in_use(self) -> Iterator[Mention]:
-        """Those that stay: a store keeps them, or an event mentions them."""
-        for digest, uses in self._uses.items():
-            if uses or digest in self._kept:
-                yield Mention(digest, is_outlined=False, is_packed=digest in self._packed)
+    def unused(self) -> set[bytes]:
+        """Those that nothing mentions and no store keeps."""
+        used = self._kept.union(digest for digest, uses in self._uses.items() if uses)
+        return set(self._sizes) - used
+
+    def _use(self, mention: Mention) -> None:
+        digest = mention.digest
+        self._uses[digest] = self._uses.get(digest, 0) + 1
+        if mention.is_packed and digest not in self._looked_into:
+            self._looked_into.add(digest)
+            for each in self._held(self._read(digest)):
+                self._use(each)
+
+    def _release(self, mention: Mention) -> int:
+        digest = mention.digest
+        self._uses[digest] -= 1
+        if self._uses[digest] or digest in self._kept:
+            return 0
+        within = self._held(self._read(digest)) if digest in self._looked_into else ()
+        return self._sizes[digest] + sum(self._release(each) for each in within)
 
     def _held(self, data: bytes) -> Iterator[Mention]:
         return (mention for mention in mentions(data) if mention.digest in self._sizes)

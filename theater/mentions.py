@@ -6,7 +6,7 @@ digest: each 32 bytes that are written as a bytes value, a content ref or an out
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import NamedTuple
 
 _MARKS = (
@@ -39,21 +39,3 @@ def mentions(data: bytes) -> Iterator[Mention]:
                 is_packed = is_outlined and before[-1] != _BYTES_KIND
                 yield Mention(data[start : start + _DIGEST_BYTES], is_outlined, is_packed)
             at = data.find(mark, at + 1)
-
-
-def all_mentioned(
-    found: Iterable[Mention], *, holds: Callable[[bytes], bool], read: Callable[[bytes], bytes]
-) -> set[bytes]:
-    """The digests of these mentions, of those in packed contents among them, and so on; as far as held."""
-    all_found: set[bytes] = set()
-    looked_into: set[bytes] = set()
-    waiting = list(found)
-    while waiting:
-        mention = waiting.pop()
-        if not holds(mention.digest):
-            continue
-        all_found.add(mention.digest)
-        if mention.is_packed and mention.digest not in looked_into:
-            looked_into.add(mention.digest)
-            waiting.extend(mentions(read(mention.digest)))
-    return all_found

@@ -11,7 +11,6 @@ from theater.event import Event, Stub
 from theater.journal.frames import BLOB, DIGEST_BYTES, EVENT, FILE, HEADER_BYTES, STUB, read_file
 from theater.journal.reader import Reader
 from theater.journal.rewriting import Cut
-from theater.mentions import all_mentioned
 from theater.recorded import Actors
 from theater.survey import OF_STORE, Survey
 from theater.verify import verify
@@ -37,14 +36,16 @@ class Weighing:
         self._reader = reader
         self._survey = Survey()
         self._sizes: dict[bytes, int] = {}  # of each content; it stands before the events that name it
-        self._contents = Contents(self._sizes)
+        self._contents = Contents(self._sizes, reader.read)
         self._look(erased := {self._to_erase(actor) for actor in erase})
         self.size = size_of(reader)
-        self._culling = Culling(self._survey, self._contents, limits=limits, size=self.size, erased=erased)
+        unused = sum(map(self._sizes.__getitem__, self._contents.unused()))
+        self._culling = Culling(
+            self._survey, self._contents, limits=limits, size=self.size - unused, erased=erased
+        )
         self._decide()
         self.runs = list(self._culling.runs())
-        kept = all_mentioned(self._contents.in_use(), holds=self._sizes.__contains__, read=reader.read)
-        self.dropped = self._sizes.keys() - kept
+        self.dropped = self._contents.unused()
 
     @property
     def is_in_vain(self) -> bool:
