@@ -6,9 +6,26 @@ import os
 import secrets
 from collections.abc import Callable
 from hashlib import sha256
+from typing import Protocol
 
 from theater.journal.calls import Calls, content_errors, make_folder, write_all
 from theater.journal.folder import Folder
+
+
+class Drafts(Protocol):
+    """A content on its way to its file; each method raises OSError."""
+
+    def write(self, chunk: bytes) -> None:
+        """Add bytes."""
+        ...
+
+    def publish(self, digest: bytes) -> None:
+        """Sync the content, and give it the name by which it is found from then on."""
+        ...
+
+    def abort(self) -> None:
+        """Leave nothing behind; nothing happens after `publish`."""
+        ...
 
 
 class Draft:
@@ -59,15 +76,14 @@ class DiskIngest:
 
     def __init__(
         self,
-        folder: Folder,
-        calls: Calls,
+        draft: Callable[[], Drafts],
         *,
         holds: Callable[[bytes], bool],
         published: Callable[[bytes, int], None],
     ) -> None:
         """Call `published` with digest and size once the content is there to stay."""
         with content_errors():
-            self._draft = Draft(folder, calls)
+            self._draft = draft()
         self._holds = holds
         self._published = published
         self._hash = sha256()

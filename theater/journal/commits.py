@@ -13,10 +13,9 @@ from theater.checkpoint import Checkpoint
 from theater.errors import JournalFailedError
 from theater.journal.breath import Breath
 from theater.journal.handing import Handover
-from theater.journal.log import Log
+from theater.journal.log import Writes
 from theater.journal.opening import Opened
 from theater.journal.pending import Pending
-from theater.journal.signer import Signer
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 from theater.loop import Future, Loop
@@ -33,7 +32,7 @@ class Commits:
 
     def __init__(
         self,
-        log: Log,
+        log: Writes,
         opened: Opened,
         *,
         loop: Loop,
@@ -53,13 +52,14 @@ class Commits:
         self._log = log
         self._written_at = opened.frontier.size  # events when the frontier was last written
         self._origin = opened.index.origin
-        self.signer = Signer(opened.key)
+        self.signer = opened.signer
         self._on_failure = on_failure
         self._on_room = on_room
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
         self._waiting = 0  # bytes in them
         self._loop = loop
         self._breath = Breath(loop, is_needed=lambda: bool(self._flying) and not self.has_ended)
+        log.watch(loop, self._fail)
         self._writer = Writer(
             log,
             written=lambda: call(loop, self._written),
@@ -185,6 +185,8 @@ class Commits:
             self._flush()
 
     def _fail(self, error: Exception) -> None:
+        if self.failed is not None:
+            return  # the end of a notary is seen by two
         self.failed = failed = JournalFailedError(f"the journal could not be written: {error}")
         self.has_ended = True
         failed.__cause__ = error

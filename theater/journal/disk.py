@@ -23,7 +23,7 @@ from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pac
 from theater.journal.handing import Handover, KeySource
 from theater.journal.heading import parent_of, time_of
 from theater.journal.index import Index
-from theater.journal.log import SEGMENT_BYTES, Log
+from theater.journal.log import SEGMENT_BYTES, Log, Writes
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened, open_folder
 from theater.keys import VerifyKey
@@ -37,7 +37,7 @@ class DiskJournal:
 
     durable = True
     _commits: Commits  # from `open` on, as all below
-    _log: Log
+    _log: Writes
     _index: Index
     _lookup: Lookup
     _opened: Opened
@@ -50,16 +50,20 @@ class DiskJournal:
         origin: str | None = None,
         calls: Calls | None = None,
         segment_bytes: int = SEGMENT_BYTES,
+        notary: Callable[[str], tuple[Opened, Writes]] | None = None,
     ) -> None:
-        """Name the folder; `origin` is for a new one, and a `key` that is given is not kept in it."""
+        """Name the folder; `origin` is for a new one, and a `key` that is given is not kept in it.
+
+        A `notary` opens it, signs and writes in the stead of this process; `key` and `calls` are not used then.
+        """
         self.size = 0
         self.cut: Path | None = None  # where the bytes of a torn batch are kept that opening cut
         self.on_failure: Callable[[BaseException], None] | None = None
         self.on_room: Callable[[], None] | None = None
         self._calls = calls or Calls()
-        self._open_folder = partial(
-            open_folder, folder, key=key, origin=origin or f"theater/{token_hex(16)}", calls=self._calls
-        )
+        self._origin = origin or f"theater/{token_hex(16)}"
+        self._open_folder = partial(open_folder, folder, key=key, calls=self._calls)
+        self._notary = notary
         self._segment_bytes = segment_bytes
         self._newest: bytes | None = None
         self._unnamed: dict[bytes, int] = {}  # contents in files that no event names yet, and their sizes
@@ -69,8 +73,7 @@ class DiskJournal:
         loop = running_loop()
         if loop is None:
             raise SetupError("a journal lives in an asyncio event loop: open it from a coroutine of one")
-        self._opened = opened = await to_thread.run_sync(self._open_folder)
-        self._log = await to_thread.run_sync(self._go_on)
+        self._opened, self._log = opened, _ = await to_thread.run_sync(self._take)
         self._index = opened.index
         self._commits = commits = Commits(
             self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
@@ -88,6 +91,7 @@ class DiskJournal:
             flushed.exception()  # was told to all who waited; here it only ends the journal
         self._is_open = False
         self._commits.has_ended = True
+        self._log.unwatch()
         await to_thread.run_sync(self._end)
 
     @property
@@ -179,7 +183,7 @@ class DiskJournal:
         self._index.held.forget(digest)
 
     def ingest(self) -> DiskIngest:
-        return DiskIngest(self._opened.folder, self._calls, holds=self.holds, published=self._publish)
+        return DiskIngest(lambda: self._log.draft(0), holds=self.holds, published=self._publish)
 
     def then(self, future: Future[T], result: T) -> None:
         self._commits.then(future, result)
@@ -220,6 +224,7 @@ class DiskJournal:
         if self._is_open:
             self._is_open = False
             self._commits.has_ended = True
+            self._log.unwatch()
             self._commits.stop()
             self._commits.drop()
             self._log.close()
@@ -243,10 +248,12 @@ class DiskJournal:
                 raise CorruptJournalError(f"head of {actor.hex()}", expected=head.hex(), found=parent.hex())
         return self._index.going_on(actor)
 
-    def _go_on(self) -> Log:
-        opened = self._opened
+    def _take(self) -> tuple[Opened, Writes]:
+        if self._notary is not None:
+            return self._notary(self._origin)
+        opened = self._open_folder(origin=self._origin)
         try:
-            return Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
+            return opened, Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
         except OSError as error:
             opened.lock.release()
             raise failure(f"{opened.folder.path} could not be opened", error) from error

@@ -40,7 +40,7 @@ class Handover:
     """One key hands over to the next: the batch that says so is signed by both."""
 
     public: VerifyKey  # the new one
-    key: SigningKey
+    key: SigningKey | None = None  # None: a notary has it
     finish: Callable[[], None] | None = None  # to be called once that batch is on the disk; raises OSError
 
 

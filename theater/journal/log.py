@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from theater.journal.blobs import Draft
+from collections.abc import Callable
+from typing import Protocol
+
+from theater.journal.blobs import Draft, Drafts
 from theater.journal.calls import Calls, is_full, write_file
 from theater.journal.folder import Folder
 from theater.journal.indexing import Indexing
@@ -10,9 +13,54 @@ from theater.journal.marks import Closed
 from theater.journal.pending import Pending
 from theater.journal.segment import Segment
 from theater.journal.walk import Place
+from theater.loop import Loop
 
 SEGMENT_BYTES = 64 << 20  # a segment with more is followed by the next
 _NEXT = 8 << 20  # so many bytes before, the next one is made ready
+
+
+class Writes(Protocol):
+    """Who writes a journal's batches: `Log`, or a notary for us."""
+
+    def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
+        """Have `failed` called on the loop if nothing can be written any more, though nothing was asked for."""
+        ...
+
+    def unwatch(self) -> None:
+        """Watch no longer; called on the loop."""
+        ...
+
+    def after(self, place: Place) -> Place:
+        """Where the batch behind the one that ends at `place` begins; called on the event loop."""
+        ...
+
+    def reserve(self, place: Place) -> None:
+        """See to it that the log can be written up to `place`; called on the event loop.
+
+        Raises:
+            OSError: the disk has no room for it.
+        """
+        ...
+
+    def draft(self, size: int) -> Drafts:
+        """Begin a content, with room for `size` bytes of it; each call raises OSError."""
+        ...
+
+    def write(self, batch: Pending) -> None:
+        """Write a batch, the files that it names first, and wait until all of it is on the disk."""
+        ...
+
+    def look_ahead(self) -> None:
+        """Prepare room for the batches to come."""
+        ...
+
+    def finish(self, *, size: int, root: bytes) -> None:
+        """Leave the folder as a clean close does."""
+        ...
+
+    def close(self) -> None:
+        """Let go of its files."""
+        ...
 
 
 class Log:
@@ -24,26 +72,34 @@ class Log:
         """Go on at `place`."""
         self._folder = folder
         self._calls = calls
-        self._segment_bytes = segment_bytes
+        self.segment_bytes = segment_bytes
         self._current = Segment(folder.segment(place.segment), place.segment, end=place.offset, calls=calls)
         self._next: Segment | None = None
         self._indexing = Indexing(folder, calls=calls)
         calls.sync_folder(folder.segments)
         self.look_ahead()
 
-    def after(self, place: Place) -> Place:
-        """Where the batch behind the one that ends at `place` begins; called on the event loop."""
+    @property
+    def ahead(self) -> tuple[int, int, int]:
+        """What room there is: up to where in the segment; the next one, 0 until it is ready, and the same."""
         following = self._next
-        if place.offset < self._segment_bytes or following is None or not following.has_room:
+        if following is None or not following.has_room:
+            return self._current.room, 0, 0
+        return self._current.room, following.number, following.room
+
+    def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
+        """Nothing to watch: whatever fails is being asked for."""
+
+    def unwatch(self) -> None:
+        """Nothing was watched."""
+
+    def after(self, place: Place) -> Place:
+        following = self._next
+        if place.offset < self.segment_bytes or following is None or not following.has_room:
             return place
         return Place(following.number, 0) if following.number > place.segment else place
 
     def reserve(self, place: Place) -> None:
-        """See to it that the log can be written up to `place`; called on the event loop.
-
-        Raises:
-            OSError: the disk has no room for it.
-        """
         following = self._next
         if following is not None and following.number == place.segment:
             following.reserve(place.offset)
@@ -69,7 +125,7 @@ class Log:
     def look_ahead(self) -> None:
         """Prepare room for the batches to come; while the disk is full, the log stays where it is."""
         self._current.fill()
-        if self._current.end < self._segment_bytes - _NEXT:
+        if self._current.end < self.segment_bytes - _NEXT:
             return
         try:
             following = self._next or self._follow(self._current.number + 1)

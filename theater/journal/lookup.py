@@ -101,12 +101,20 @@ class Lookup:
 
     def head(self, actor: bytes) -> bytes:
         """The hash of a chain's newest event, 32 bytes; a removed one has left it."""
-        kind, payload = self.frame(self._index.position(actor, self._index.count(actor) - 1))
-        return event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
+        return self.hash_of(actor, self._index.count(actor) - 1)
 
     def holds(self, digest: bytes) -> bool:
         """Say whether a content is here."""
         return digest in self._index.held.files or self._blob(digest) is not None
+
+    def hash_of(self, actor: bytes, seq: int) -> bytes:
+        """The hash of an event, 32 bytes; a removed one has left it.
+
+        Raises:
+            HistoryCutError: there is none.
+        """
+        kind, payload = self.frame(self.position(actor, seq))
+        return event_hash(payload) if kind == EVENT else payload[-HASH_BYTES:]
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it is not here."""

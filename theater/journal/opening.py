@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from theater.checkpoint import Checkpoint, Note
 from theater.errors import (
@@ -19,17 +20,38 @@ from theater.errors import (
 )
 from theater.journal.calls import Calls, failure
 from theater.journal.folder import Folder
-from theater.journal.handing import KeyHolder, KeySource, current_key
+from theater.journal.handing import Handover, KeyHolder, KeySource, current_key
 from theater.journal.index import Index
 from theater.journal.loading import load
 from theater.journal.lock import Lock
 from theater.journal.lookup import Lookup
 from theater.journal.making import fill, is_theater, make_path
 from theater.journal.marks import Closed, Format
+from theater.journal.signer import Signer, Signs
 from theater.journal.tidying import put_in_order
 from theater.journal.walk import Place, Walk
-from theater.keys import SigningKey
+from theater.keys import SigningKey, VerifyKey
 from theater.merkle import Frontier
+
+
+class Held(Protocol):
+    """What keeps a folder for this process."""
+
+    def release(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class Prepares(Protocol):
+    """Who makes the next key."""
+
+    def prepare(self, new: KeySource | None, *, current: VerifyKey, origin: str) -> Handover:
+        """Make ready to hand over from the `current` key; each raises OSError too.
+
+        Raises:
+            SetupError, JournalError: it cannot be.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +59,9 @@ class Opened:
     """A folder that this process holds, and what is in it."""
 
     folder: Folder
-    lock: Lock
-    keys: KeyHolder
-    key: SigningKey  # the one that signs from here on
+    lock: Held
+    keys: Prepares
+    signer: Signs
     index: Index
     frontier: Frontier
     note: Note  # the newest checkpoint
@@ -89,7 +111,23 @@ def _take(folder: Folder, lock: Lock, keys: KeyHolder, calls: Calls) -> Opened:
     lock.sign()
     cut = put_in_order(folder, loaded, calls)
     keys.settle(mark, key)
-    return Opened(folder, lock, keys, key, loaded.index, frontier, note, walk.place, cut)
+    return Opened(folder, lock, keys, Signer(key), loaded.index, frontier, note, walk.place, cut)
+
+
+def look_at(
+    folder: Folder, *, signer: Signs, note: Note, keys: Prepares, lock: Held, cut: Path | None
+) -> Opened:
+    """What is in a folder that a notary has opened, and put in order, for us.
+
+    Raises:
+        FolderError, CorruptJournalError: the folder is not here, or is another.
+    """
+    mark = folder.format()
+    loaded = load(folder, mark.origin)
+    found = Checkpoint(mark.origin, loaded.frontier.size, loaded.frontier.root())
+    if note.text != str(found):
+        raise CorruptJournalError(f"{folder.path} and its notary", expected=note.text, found=str(found))
+    return Opened(folder, lock, keys, signer, loaded.index, loaded.frontier, note, loaded.walk.place, cut)
 
 
 def _refuse_damage(folder: Folder, walk: Walk, checkpoint: Checkpoint) -> None:

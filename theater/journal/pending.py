@@ -7,7 +7,7 @@ from typing import Any
 from zlib import crc32
 
 from theater.checkpoint import Note
-from theater.journal.blobs import Draft
+from theater.journal.blobs import Drafts
 from theater.journal.frames import COMMIT, FRONTIER, Commit, frame, frontier_payload, pack_check, pack_head
 from theater.journal.held import SEGMENT_SHIFT
 from theater.journal.walk import Place
@@ -40,7 +40,7 @@ class Pending:
         self.base = (place.segment << SEGMENT_SHIFT) + place.offset  # position of the buffer's first byte
         self.buffer = bytearray()
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
-        self.files: list[tuple[Draft, bytes, bytes]] = []  # digest, content
+        self.files: list[tuple[Drafts, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
         self.finish: Callable[[], None] | None = None  # what is due once it is on the disk
         self.size = 0  # events up to its end, known once it is sealed

@@ -32,9 +32,14 @@ class Segment:
             calls.truncate(self._descriptor, end)
 
     @property
+    def room(self) -> int:
+        """Up to where the disk has room for it."""
+        return max(self._filled, self._reserved)
+
+    @property
     def has_room(self) -> bool:
         """Whether events can be written without asking the disk for room."""
-        return max(self._filled, self._reserved) - self.end >= EVENTS_ROOM
+        return self.room - self.end >= EVENTS_ROOM
 
     def write(self, batch: bytearray, at: int) -> None:
         """Write one batch and wait until it is on the disk."""
@@ -65,7 +70,7 @@ class Segment:
         Raises:
             OSError: the disk has no room for it.
         """
-        room = max(self._filled, self._reserved)
+        room = self.room
         need = end + EVENTS_ROOM - room
         if need > 0:
             ample = max(need, min(room, MOST_AHEAD))

@@ -2,9 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from theater.checkpoint import Checkpoint, Note
 from theater.journal.handing import Handover
 from theater.keys import SigningKey, VerifyKey
+
+
+class Signs(Protocol):
+    """Whoever signs: here, or in a notary's stead."""
+
+    @property
+    def public(self) -> VerifyKey:
+        """The key of the events that are appended now."""
+        ...
+
+    def hand_over(self, handover: Handover) -> None:
+        """Have the next checkpoint signed by both keys, and those after it by the new one alone."""
+        ...
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        """Sign; a notary's signatures are blank until it has made them."""
+        ...
 
 
 class Signer:
@@ -22,6 +41,7 @@ class Signer:
 
     def hand_over(self, handover: Handover) -> None:
         """Have the next checkpoint signed by both keys, and those after it by the new one alone."""
+        assert handover.key is not None  # it is here that keys are
         self._keys = (*self._keys, handover.key)
 
     def sign(self, checkpoint: Checkpoint) -> Note:

@@ -13,7 +13,7 @@ from theater.verify.quick import Row, read_quick
 
 ROOT = bytes(16)
 # In which part of its body an event of this kind names another chain's event: [actor, seq, hash].
-_NAMED = {
+NAMED = {
     "actor/spawned": "supervisor",
     "message/answered": "from",
     "message/dead": "from",
@@ -69,7 +69,7 @@ class Chains:
         if event.time < self._time:
             raise self._broken(event, "time", f"{self._time} or later", event.time)
         self._time = event.time
-        part = _NAMED.get(event.kind)
+        part = NAMED.get(event.kind)
         if part is not None:
             named = event.body.get(part)
             if named is not None:

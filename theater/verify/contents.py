@@ -96,8 +96,12 @@ class Contents:
             for outlined in _outlined(event.body):
                 self._held(outlined.digest, outlined.size)
 
+    def size_of(self, digest: bytes) -> int | None:
+        """The size of a content, bytes; None if it has not come yet."""
+        return self._sizes.get(digest)
+
     def _held(self, digest: bytes, size: object) -> None:
-        held = self._sizes.get(digest)
+        held = self.size_of(digest)
         if held is None or (size is not None and size != held):
             expected = "to be kept" if size is None else f"{size} bytes"
             raise _wrong(digest, expected, "nothing" if held is None else f"{held} bytes")

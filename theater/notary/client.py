@@ -1,0 +1,235 @@
+"""The theater's side: a journal's log that a notary signs and writes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from subprocess import Popen
+
+from theater.checkpoint import Checkpoint, Note, Signature, key_id
+from theater.errors import CorruptJournalError, FolderError, SetupError
+from theater.journal.folder import Folder
+from theater.journal.handing import Handover, KeySource
+from theater.journal.opening import Opened, look_at
+from theater.journal.pending import Pending
+from theater.journal.segment import EVENTS_ROOM
+from theater.journal.walk import Place
+from theater.keys import SIGNATURE_BYTES, VerifyKey
+from theater.loop import Loop
+from theater.notary.lines import Line
+from theater.notary.process import start
+from theater.notary.serving import GREETING
+
+_CHUNK = 4 << 20  # bytes of a content that are sent at once
+
+
+class NotaryClient:
+    """Has a folder opened by a notary: one that it starts, or one that listens at a path."""
+
+    def __init__(
+        self, folder: str | os.PathLike[str], *, at: str | os.PathLike[str] | None, key: KeySource | None
+    ) -> None:
+        """Start a notary for this folder, whose key is in the file `key` if not in the folder, or go to one.
+
+        Raises:
+            SetupError: the key is not where only the notary has it.
+        """
+        if key is not None and (at is not None or not isinstance(key, str | os.PathLike)):
+            raise SetupError("a notary alone has the key: give it the path of a file, where it is started")
+        self._folder = Folder(folder)
+        self._at = at
+        self._key = key
+
+    def open(self, origin: str) -> tuple[Opened, NotaryLog]:
+        """Have the folder opened, made with this `origin` if it is missing; called in a worker thread.
+
+        Raises:
+            FolderError, FolderInUseError, CorruptJournalError, SetupError: as without a notary.
+        """
+        connection, process = self._reach()
+        log = NotaryLog(connection, process)
+        try:
+            return log.open(self._folder, origin), log
+        except BaseException as error:
+            log.release()
+            if isinstance(error, OSError):
+                raise FolderError(f"{self._folder.path} could not be opened: {error}") from error
+            raise
+
+    def _reach(self) -> tuple[socket.socket, Popen[bytes] | None]:
+        if self._at is None:
+            return start(self._folder.path, key=self._key)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.connect(os.fspath(self._at))
+        except OSError as error:
+            connection.close()
+            raise FolderError(f"no notary at {self._at}: {error}") from error
+        return connection, None
+
+
+class NotaryLog:
+    """What a journal knows of its log while a notary writes it; stands where a `Log` does."""
+
+    def __init__(self, connection: socket.socket, process: Popen[bytes] | None) -> None:
+        self._control, (self._contents, self._batches) = Line(connection), _pass_lines(connection)
+        self._process = process
+        self._segment_bytes = 0
+        self._room = 0  # in the current segment, up to this offset
+        self._next = 0  # number of the segment that follows, once it is ready
+        self._next_room = 0
+        self._loop: Loop | None = None
+
+    def open(self, folder: Folder, origin: str) -> Opened:
+        key, note, segment, offset, cut, self._segment_bytes, *ahead = self._control.ask("open", origin)
+        self._learn(*ahead)
+        opened = look_at(
+            folder,
+            signer=NotarySigner(VerifyKey(key)),
+            note=Note.parse(note),
+            keys=self,
+            lock=self,
+            cut=None if cut is None else Path(cut),
+        )
+        if opened.place != (segment, offset):
+            raise CorruptJournalError(
+                f"{folder.path} and its notary", expected=opened.place, found=Place(segment, offset)
+            )
+        return opened
+
+    def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
+        """Call `failed` on the loop when the notary ends, also if nothing is asked of it."""
+
+        def look() -> None:
+            if self._control.has_ended():
+                self.unwatch()
+                failed(ConnectionError("the notary has ended"))
+
+        loop.add_reader(self._control.connection, look)
+        self._loop = loop
+
+    def unwatch(self) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.remove_reader(self._control.connection)
+
+    def after(self, place: Place) -> Place:
+        """Where the batch behind the one that ends at `place` begins."""
+        if place.offset < self._segment_bytes or self._next <= place.segment:
+            return place
+        return Place(self._next, 0)
+
+    def reserve(self, place: Place) -> None:
+        """See to it that the log can be written up to `place`.
+
+        Raises:
+            OSError: the disk has no room for it, or the notary has ended.
+        """
+        room = self._next_room if place.segment == self._next else self._room
+        if place.offset + EVENTS_ROOM > room:
+            self._learn(*self._control.ask("reserve", *place))
+
+    def write(self, batch: Pending) -> None:
+        """Have a batch signed and written, and the contents before it; called by the writer thread."""
+        for draft, digest, content in batch.files:
+            draft.write(content)
+            draft.publish(digest)
+        note, *ahead = self._batches.ask("batch", batch.segment, batch.start, payload=batch.buffer)
+        batch.note = Note.parse(note)
+        self._learn(*ahead)
+
+    def look_ahead(self) -> None:
+        """Nothing to do: the notary does."""
+
+    def draft(self, size: int) -> NotaryDraft:
+        return NotaryDraft(self._contents, self._control.ask("draft", size))
+
+    def finish(self, *, size: int, root: bytes) -> None:
+        """Have the folder left as a clean close does."""
+        del size, root  # the notary knows them
+        self._batches.ask("finish")
+
+    def close(self) -> None:
+        """Let go of the notary, which ends then; `release` waits for it."""
+        for line in (self._batches, self._contents, self._control):
+            line.close()
+
+    def release(self) -> None:
+        """End the session, and wait until a notary of our own has ended."""
+        self.close()
+        if self._process is not None:
+            self._process.wait()
+
+    def prepare(self, new: KeySource | None, *, current: VerifyKey, origin: str) -> Handover:
+        """Have the next key made.
+
+        Raises:
+            SetupError: one was given.
+            JournalError: it could not be kept.
+        """
+        del current, origin
+        if new is not None:
+            raise SetupError("a notary alone has the keys, and makes the next one")
+        return Handover(VerifyKey(self._contents.ask("next key")))
+
+    def _learn(self, room: int, following: int, following_room: int) -> None:
+        self._room, self._next, self._next_room = room, following, following_room
+
+
+class NotaryDraft:
+    """A large content on its way to the notary; each method raises OSError."""
+
+    def __init__(self, line: Line, number: int) -> None:
+        self._line = line
+        self._number = number
+        self._is_open = True
+
+    def write(self, chunk: bytes) -> None:
+        view = memoryview(chunk)
+        for at in range(0, len(view), _CHUNK):
+            self._line.ask("write", self._number, payload=view[at : at + _CHUNK])
+
+    def publish(self, digest: bytes) -> None:
+        self._is_open = False
+        self._line.ask("publish", self._number, payload=digest)
+
+    def abort(self) -> None:
+        if not self._is_open:
+            return
+        self._is_open = False
+        with suppress(OSError):  # a notary that has ended keeps nothing either
+            self._line.ask("abort", self._number)
+
+
+class NotarySigner:
+    """Leaves room for signatures that a notary will make."""
+
+    def __init__(self, key: VerifyKey) -> None:
+        self._keys = (key,)
+
+    @property
+    def public(self) -> VerifyKey:
+        return self._keys[-1]
+
+    def hand_over(self, handover: Handover) -> None:
+        self._keys = (*self._keys, handover.public)
+
+    def sign(self, checkpoint: Checkpoint) -> Note:
+        keys, self._keys = self._keys, self._keys[-1:]
+        origin = checkpoint.origin
+        blanks = tuple(Signature(origin, key_id(origin, key), bytes(SIGNATURE_BYTES)) for key in keys)
+        return Note(str(checkpoint), blanks)
+
+
+def _pass_lines(connection: socket.socket) -> tuple[Line, Line]:
+    """Make two more lines, and pass their other ends."""
+    contents, batches = socket.socketpair(), socket.socketpair()
+    try:
+        socket.send_fds(connection, [GREETING], [contents[1].fileno(), batches[1].fileno()])
+    finally:
+        contents[1].close()
+        batches[1].close()
+    return Line(contents[0]), Line(batches[0])
