@@ -34,6 +34,7 @@ SHELL_TEXT = """
     recorder
     livechain
     verify
+    notary
     weighing
     compacting
     failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -12,13 +13,13 @@ from weakref import WeakValueDictionary
 from theater import directory, owning, signals, spawning, stashing, undelivered
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
-from theater.journal import DiskJournal, MemoryJournal
 from theater.journal.handing import KeySource
 from theater.journal.protocol import Journal
 from theater.leftovers import Leftovers
 from theater.livechain import LiveChain
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
 from theater.moments import Whole, of_store
+from theater.notary import choose_journal
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import read_sleepers, was_closed
@@ -67,6 +68,7 @@ class Stage:
         records_messages: bool,
         keep: int,
         key: KeySource | None,
+        notary: bool | str | os.PathLike[str] = False,
         snapshots: Snapshots | None,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
@@ -76,9 +78,7 @@ class Stage:
         self.snapshots = None if folder is None else snapshots  # in memory nothing is resumed
         self.clock = clock
         self.entropy = entropy
-        self.journal: Journal = (
-            MemoryJournal(keep=keep, key=key) if folder is None else DiskJournal(folder, key=key)
-        )
+        self.journal: Journal = choose_journal(folder, keep=keep, key=key, notary=notary)
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
         self.past: WeakValueDictionary[bytes, Cell] = WeakValueDictionary()  # ended, as long as a ref is held
         self.names: dict[str, Cell] = {}

@@ -41,6 +41,8 @@ class Theater(Hindsight):
         keep: in memory, how many events are kept; older ones are dropped.
         closing: seconds in all that queued messages are given when the body ends normally.
         key: signs the checkpoints, or the path of a file for it; None makes one, kept in the folder.
+        notary: True: a process of its own, which alone has the key, signs and writes; or the path at which
+            one listens (`theater notary`).
         snapshots: how often an actor in a folder is written down whole; None: only at the close.
         clock: nanoseconds since 1970 UTC, for the times of events.
         entropy: random bytes, for the ids of actors and stores.
@@ -54,6 +56,7 @@ class Theater(Hindsight):
         keep: int = 100_000,
         closing: float = 5.0,
         key: KeySource | None = None,
+        notary: bool | str | os.PathLike[str] = False,
         snapshots: Snapshots | None = _USUAL,
         clock: Callable[[], int] = time.time_ns,
         entropy: Callable[[int], bytes] = os.urandom,
@@ -70,6 +73,7 @@ class Theater(Hindsight):
             records_messages=record_messages,
             keep=keep,
             key=key,
+            notary=notary,
             snapshots=snapshots,
             clock=clock,
             entropy=entropy,
@@ -86,6 +90,7 @@ class Theater(Hindsight):
         variables: Mapping[str, str] | None = None,
         folder: str | os.PathLike[str] | None = None,
         key: KeySource | None = None,
+        notary: bool | str | os.PathLike[str] = False,
     ) -> Self:
         """A theater with the crew that a TOML file describes; imports their classes.
 
@@ -97,6 +102,7 @@ class Theater(Hindsight):
             variables: what `${NAME}` stands for in it.
             folder: takes the place of the file's own; without either, everything is kept in memory.
             key: as of `Theater`.
+            notary: as of `Theater`.
 
         Raises:
             ManifestError: all that is wrong with the file, each with its place.
@@ -108,7 +114,7 @@ class Theater(Hindsight):
             for name in ("record_messages", "keep", "closing")
             if (value := getattr(crew.manifest.theater, name)) is not None
         }
-        theater = cls(crew.folder if folder is None else folder, key=key, **house)
+        theater = cls(crew.folder if folder is None else folder, key=key, notary=notary, **house)
         theater._crew = crew
         return theater
 

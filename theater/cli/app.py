@@ -26,6 +26,7 @@ VERBS = {
     "doctor": "Say what is amiss in a folder, and repair what needs no guess.",
     "prove": "Prove to a stranger that an event is in the record.",
     "key": "Show the public key, make one, hand over to the next.",
+    "notary": "Sign and write a folder for theaters that lack its key.",
     "compact": "Remove what nobody needs any more, and leave a signed record of that.",
     "store": "Look into the stores of actors, and keep files.",
 }

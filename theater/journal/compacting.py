@@ -103,7 +103,7 @@ class Compaction:
         """Commit a batch; returns the one to go on with."""
         root = self._frontier.root()
         checkpoint = Checkpoint(self._opened.index.origin, self._frontier.size, root)
-        batch.seal(checkpoint.sign(self._opened.key), self._frontier.size)
+        batch.seal(self._opened.signer.sign(checkpoint), self._frontier.size)
         log.write(batch)
         log.look_ahead()
         self._place = log.after(batch.end)

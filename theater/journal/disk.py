@@ -23,9 +23,10 @@ from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pac
 from theater.journal.handing import Handover, KeySource
 from theater.journal.heading import parent_of, time_of
 from theater.journal.index import Index
-from theater.journal.log import SEGMENT_BYTES, Log, Writes
+from theater.journal.log import SEGMENT_BYTES, Writes
 from theater.journal.lookup import Lookup
-from theater.journal.opening import Opened, open_folder
+from theater.journal.opening import Opened
+from theater.journal.taking import take_folder
 from theater.keys import VerifyKey
 from theater.loop import Future, running_loop, until_done
 
@@ -54,17 +55,18 @@ class DiskJournal:
     ) -> None:
         """Name the folder; `origin` is for a new one, and a `key` that is given is not kept in it.
 
-        A `notary` opens it, signs and writes in the stead of this process; `key` and `calls` are not used then.
+        A `notary` opens it by its origin, signs and writes instead of this process, which has no key then.
         """
         self.size = 0
         self.cut: Path | None = None  # where the bytes of a torn batch are kept that opening cut
         self.on_failure: Callable[[BaseException], None] | None = None
         self.on_room: Callable[[], None] | None = None
-        self._calls = calls or Calls()
         self._origin = origin or f"theater/{token_hex(16)}"
-        self._open_folder = partial(open_folder, folder, key=key, calls=self._calls)
-        self._notary = notary
-        self._segment_bytes = segment_bytes
+        self._take: Callable[[str], tuple[Opened, Writes]] = notary or (
+            lambda origin: take_folder(
+                folder, key=key, calls=calls, segment_bytes=segment_bytes, origin=origin
+            )
+        )
         self._newest: bytes | None = None
         self._unnamed: dict[bytes, int] = {}  # contents in files that no event names yet, and their sizes
         self._is_open = False
@@ -73,7 +75,7 @@ class DiskJournal:
         loop = running_loop()
         if loop is None:
             raise SetupError("a journal lives in an asyncio event loop: open it from a coroutine of one")
-        self._opened, self._log = opened, _ = await to_thread.run_sync(self._take)
+        self._opened, self._log = opened, _ = await to_thread.run_sync(self._take, self._origin)
         self._index = opened.index
         self._commits = commits = Commits(
             self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
@@ -162,7 +164,8 @@ class DiskJournal:
             commits.wake()
 
     async def prepare_key(self, new: KeySource | None) -> Handover:
-        return await to_thread.run_sync(self._prepare_key, new)
+        prepare = partial(self._opened.keys.prepare, new, current=self.key, origin=self.origin)
+        return await to_thread.run_sync(prepare)
 
     def hand_over(self, handover: Handover) -> None:
         self._commits.hand_over(handover)
@@ -230,12 +233,6 @@ class DiskJournal:
             self._log.close()
             self._opened.lock.release()
 
-    def _prepare_key(self, new: KeySource | None) -> Handover:
-        try:
-            return self._opened.keys.prepare(new, current=self.key, origin=self.origin)
-        except OSError as error:
-            raise failure("the next key could not be kept", error) from error
-
     def _go_on_with(self, actor: bytes, data: bytes) -> array[int]:
         """The positions of a chain whose first event since the opening this is.
 
@@ -247,16 +244,6 @@ class DiskJournal:
             if parent != head:
                 raise CorruptJournalError(f"head of {actor.hex()}", expected=head.hex(), found=parent.hex())
         return self._index.going_on(actor)
-
-    def _take(self) -> tuple[Opened, Writes]:
-        if self._notary is not None:
-            return self._notary(self._origin)
-        opened = self._open_folder(origin=self._origin)
-        try:
-            return opened, Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
-        except OSError as error:
-            opened.lock.release()
-            raise failure(f"{opened.folder.path} could not be opened", error) from error
 
     def _end(self) -> None:
         commits = self._commits

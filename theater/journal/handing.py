@@ -18,7 +18,7 @@ from typing import TypeAlias
 from theater.checkpoint import Note, key_id
 from theater.errors import CorruptJournalError, FolderError, SetupError
 from theater.event import Event
-from theater.journal.calls import Calls, write_file
+from theater.journal.calls import Calls, failure, write_file
 from theater.journal.folder import Folder
 from theater.journal.frames import EVENT
 from theater.journal.index import Index
@@ -96,8 +96,14 @@ class KeyHolder:
         Raises:
             SetupError: the caller has the key, and gives no other, or gives the same.
             FolderError: the file given cannot be read.
-            OSError: nothing can be kept.
+            JournalError: it cannot be kept.
         """
+        try:
+            return self._prepare(new, current, origin)
+        except OSError as error:
+            raise failure("the next key could not be kept", error) from error
+
+    def _prepare(self, new: KeySource | None, current: VerifyKey, origin: str) -> Handover:
         given = self._given
         source = given if new is None else self._source(new)
         if isinstance(source, KeyFile) and isinstance(given, KeyFile) and _is_one(source, given):

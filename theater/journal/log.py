@@ -23,7 +23,7 @@ class Writes(Protocol):
     """Who writes a journal's batches: `Log`, or a notary for us."""
 
     def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
-        """Have `failed` called on the loop if nothing can be written any more, though nothing was asked for."""
+        """Have `failed` called on the loop if nothing can be written any more, though nobody asked."""
         ...
 
     def unwatch(self) -> None:

@@ -46,7 +46,7 @@ class Prepares(Protocol):
     """Who makes the next key."""
 
     def prepare(self, new: KeySource | None, *, current: VerifyKey, origin: str) -> Handover:
-        """Make ready to hand over from the `current` key; each raises OSError too.
+        """Make ready to hand over from the `current` key.
 
         Raises:
             SetupError, JournalError: it cannot be.

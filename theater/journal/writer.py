@@ -17,7 +17,9 @@ from theater.journal.pending import Pending
 class Writer:
     """A thread of its own between an event loop and a disk."""
 
-    def __init__(self, log: Writes, *, written: Callable[[], None], failed: Callable[[Exception], None]) -> None:
+    def __init__(
+        self, log: Writes, *, written: Callable[[], None], failed: Callable[[Exception], None]
+    ) -> None:
         """Start the thread; it calls `written` after each batch, or `failed` once and then writes no more."""
         self._log = log
         self._written = written

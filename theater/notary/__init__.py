@@ -1,5 +1,5 @@
 """The notary: a process of its own that alone has the key, signs, writes, and only appends."""
 
-from theater.notary.client import NotaryClient
+from theater.notary.choice import choose_journal
 
-__all__ = ["NotaryClient"]
+__all__ = ["choose_journal"]

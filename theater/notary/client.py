@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from subprocess import Popen
+from typing import TypeAlias
 
 from theater.checkpoint import Checkpoint, Note, Signature, key_id
 from theater.errors import CorruptJournalError, FolderError, SetupError
@@ -20,55 +20,31 @@ from theater.journal.walk import Place
 from theater.keys import SIGNATURE_BYTES, VerifyKey
 from theater.loop import Loop
 from theater.notary.lines import Line
-from theater.notary.process import start
 from theater.notary.serving import GREETING
 
 _CHUNK = 4 << 20  # bytes of a content that are sent at once
 
 
-class NotaryClient:
-    """Has a folder opened by a notary: one that it starts, or one that listens at a path."""
+Reach: TypeAlias = Callable[[], tuple[socket.socket, "Popen[bytes] | None"]]
+"""Opens a line to a notary; also its process, if it is ours."""
 
-    def __init__(
-        self, folder: str | os.PathLike[str], *, at: str | os.PathLike[str] | None, key: KeySource | None
-    ) -> None:
-        """Start a notary for this folder, whose key is in the file `key` if not in the folder, or go to one.
 
-        Raises:
-            SetupError: the key is not where only the notary has it.
-        """
-        if key is not None and (at is not None or not isinstance(key, str | os.PathLike)):
-            raise SetupError("a notary alone has the key: give it the path of a file, where it is started")
-        self._folder = Folder(folder)
-        self._at = at
-        self._key = key
+def open_by_notary(folder: Folder, reach: Reach, origin: str) -> tuple[Opened, NotaryLog]:
+    """Have the folder opened, made with this `origin` if it is missing; called in a worker thread.
 
-    def open(self, origin: str) -> tuple[Opened, NotaryLog]:
-        """Have the folder opened, made with this `origin` if it is missing; called in a worker thread.
-
-        Raises:
-            FolderError, FolderInUseError, CorruptJournalError, SetupError: as without a notary.
-        """
-        connection, process = self._reach()
-        log = NotaryLog(connection, process)
-        try:
-            return log.open(self._folder, origin), log
-        except BaseException as error:
+    Raises:
+        FolderError, FolderInUseError, CorruptJournalError, SetupError: as without a notary.
+    """
+    log = None
+    try:
+        log = NotaryLog(*reach())
+        return log.open(folder, origin), log
+    except BaseException as error:
+        if log is not None:
             log.release()
-            if isinstance(error, OSError):
-                raise FolderError(f"{self._folder.path} could not be opened: {error}") from error
-            raise
-
-    def _reach(self) -> tuple[socket.socket, Popen[bytes] | None]:
-        if self._at is None:
-            return start(self._folder.path, key=self._key)
-        connection = socket.socket(socket.AF_UNIX)
-        try:
-            connection.connect(os.fspath(self._at))
-        except OSError as error:
-            connection.close()
-            raise FolderError(f"no notary at {self._at}: {error}") from error
-        return connection, None
+        if isinstance(error, OSError):
+            raise FolderError(f"{folder.path} could not be opened: {error}") from error
+        raise
 
 
 class NotaryLog:
@@ -153,13 +129,13 @@ class NotaryLog:
         self._batches.ask("finish")
 
     def close(self) -> None:
-        """Let go of the notary, which ends then; `release` waits for it."""
-        for line in (self._batches, self._contents, self._control):
-            line.close()
+        """Nothing is open here; `release` lets go of the notary."""
 
     def release(self) -> None:
-        """End the session, and wait until a notary of our own has ended."""
-        self.close()
+        """End the session, and wait until the notary has let go of the folder."""
+        self._batches.close()
+        self._contents.close()
+        self._control.end()
         if self._process is not None:
             self._process.wait()
 
@@ -208,7 +184,7 @@ class NotarySigner:
     """Leaves room for signatures that a notary will make."""
 
     def __init__(self, key: VerifyKey) -> None:
-        self._keys = (key,)
+        self._keys: tuple[VerifyKey, ...] = (key,)
 
     @property
     def public(self) -> VerifyKey:

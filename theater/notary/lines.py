@@ -129,10 +129,18 @@ class Line:
             self.connection.shutdown(socket.SHUT_RDWR)
         self.connection.close()
 
-    def hang_up(self) -> None:
-        """Let a thread that waits at this end see that it is over."""
+    def end(self) -> None:
+        """Say that no more will come, and wait until the other end is closed."""
         with suppress(OSError):
-            self.connection.shutdown(socket.SHUT_RDWR)
+            self.connection.shutdown(socket.SHUT_WR)
+            while self.connection.recv(_LENGTHS.size):
+                continue
+        self.connection.close()
+
+    def hang_up(self) -> None:
+        """Let a thread that waits at this end see that it is over; the other sees it when this is closed."""
+        with suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RD)
 
     def _exactly(self, length: int) -> bytes | None:
         """So many bytes; None if the other end was closed before."""

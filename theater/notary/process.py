@@ -9,10 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from theater.notary.lines import Line
 from theater.notary.serving import Office
 
-_PACKAGES = Path(__file__).parent.parent.parent  # where this very package lies, whatever the path says
-_CODE = "import sys; sys.path.append(sys.argv[1]); from theater.notary.process import run; run(sys.argv[2:])"
+_CODE = "import sys; sys.path[:] = sys.argv[1].split({!r}); from theater.notary.process import run; run()"
 
 
 def start(
@@ -21,9 +21,18 @@ def start(
     """Start a notary for this folder; returns a line to it, and the process."""
     ours, theirs = socket.socketpair()
     try:
-        words = [str(_PACKAGES), str(theirs.fileno()), os.fspath(folder)]
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-c", _CODE, *words, *([] if key is None else [os.fspath(key)])],
+        # this very package and all it needs are where we found them
+        where = os.pathsep.join(each or str(Path.cwd()) for each in sys.path)
+        words = [where, str(theirs.fileno()), os.fspath(folder)]
+        process = subprocess.Popen(  # noqa: S603  # this very interpreter
+            [
+                sys.executable,
+                "-P",
+                "-c",
+                _CODE.format(os.pathsep),
+                *words,
+                *([] if key is None else [os.fspath(key)]),
+            ],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             start_new_session=True,  # Ctrl-C is for the theater, which then closes
@@ -36,9 +45,9 @@ def start(
     return ours, process
 
 
-def run(words: list[str]) -> None:
+def run() -> None:
     """Be the notary of one theater; ends when it does, and for no signal that can be ignored."""
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
-    descriptor, folder, *key = words
-    Office(folder, key=key[0] if key else None).serve(socket.socket(fileno=int(descriptor)))
+    _, descriptor, folder, *key = sys.argv[1:]
+    Office(folder, key=key[0] if key else None).serve(Line(socket.socket(fileno=int(descriptor))))

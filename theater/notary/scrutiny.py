@@ -83,7 +83,9 @@ class Scrutiny:
             elif kind == FRONTIER and not number:
                 self._take_frontier(payload, place)
             elif kind != COMMIT:
-                raise CorruptJournalError("batch", expected="events and contents", found=f"a frame {chr(kind)!r}")
+                raise CorruptJournalError(
+                    "batch", expected="events and contents", found=f"a frame {chr(kind)!r}"
+                )
         if place.offset == 0 and frames[0][0] != FRONTIER:
             raise CorruptJournalError("batch", expected="a frontier first", found="none")
         return frames
@@ -93,9 +95,7 @@ class Scrutiny:
         tip = self._tip(event.actor)
         if (event.seq, event.parent) != tip:
             follow(Tip(event.actor, *tip), Event.read(data))
-        if event.time < self._time:
-            raise _broken(event, "time", f"{self._time} or later", event.time)
-        self._time = event.time
+        self._take_time(event)
         part = NAMED.get(event.kind)
         if part is not None and event.body.get(part) is not None:
             self._take_named(event, part, event.body[part])
@@ -107,6 +107,11 @@ class Scrutiny:
         self._hashes[event.actor, event.seq] = digest
         self._tips[event.actor] = event.seq + 1, digest
         self.frontier.append(digest)
+
+    def _take_time(self, event: Event | Row) -> None:
+        if event.time < self._time:
+            raise _broken(event, "time", f"{self._time} or later", event.time)
+        self._time = event.time
 
     def _tip(self, actor: bytes) -> tuple[int, bytes | None]:
         tip = self._tips.get(actor)
@@ -150,7 +155,9 @@ class Scrutiny:
     def _take_blob(self, payload: bytes) -> None:
         digest, content = payload[:DIGEST_BYTES], payload[DIGEST_BYTES:]
         if sha256(content).digest() != digest:
-            raise CorruptContentError(f"content sha256:{digest.hex()}", expected="these bytes", found="others")
+            raise CorruptContentError(
+                f"content sha256:{digest.hex()}", expected="these bytes", found="others"
+            )
         self._contents.come(digest, len(content))
 
     def _take_file(self, payload: bytes) -> None:

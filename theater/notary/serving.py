@@ -1,4 +1,4 @@
-"""Serving: a notary takes lines from a theater, opens its folder, and is there for it until one of them ends."""
+"""Serving: a notary takes lines from a theater, opens its folder, and is there until one of them ends."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from contextlib import contextmanager
 from functools import partial
 from threading import Thread
 
-from theater.errors import MalformedError, TheaterError
-from theater.journal.calls import Calls, failure
+from theater.errors import FolderInUseError, MalformedError, TheaterError
+from theater.journal.calls import Calls
 from theater.journal.handing import KeySource
 from theater.journal.log import SEGMENT_BYTES, Log
-from theater.journal.opening import Opened, open_folder
+from theater.journal.opening import Opened
+from theater.journal.taking import take_folder
 from theater.notary.lines import Line
 from theater.notary.session import Session
 
@@ -40,16 +41,13 @@ class Office:
         segment_bytes: int = SEGMENT_BYTES,
     ) -> None:
         """`key` is where the key is, if not in the folder."""
-        self._calls = calls or Calls()
-        self._open = partial(open_folder, folder, key=key, calls=self._calls)
-        self._segment_bytes = segment_bytes
+        self._take = partial(take_folder, folder, key=key, calls=calls, segment_bytes=segment_bytes)
 
-    def serve(self, connection: socket.socket) -> None:
+    def serve(self, control: Line) -> None:
         """Serve the theater at the other end until it is closed, or either process ends; raises nothing."""
-        control = Line(connection)
         try:
-            contents, batches = _receive_lines(connection)
-            with _watching(connection, [control, contents, batches]):
+            contents, batches = _receive_lines(control.connection)
+            with _watching(control.connection, [control, contents, batches]):
                 self._serve(control, contents, batches)
         except TheaterError as error:
             logger.warning("the session ended: %s", error)
@@ -61,25 +59,30 @@ class Office:
 
     def _serve(self, control: Line, contents: Line, batches: Line) -> None:
         try:
-            opened = self._take(control)
-            if opened is None:
+            taken = self._open(control)
+            if taken is None:
                 return
+            opened, log = taken
             try:
-                session = Session(opened, self._go_on(opened))
+                session = Session(opened, log)
                 control.send(["done", session.welcome()])
                 session.run(control=control, contents=contents, batches=batches)
             finally:
+                log.close()
                 opened.lock.release()
         finally:
             contents.close()
             batches.close()
 
-    def _take(self, control: Line) -> Opened | None:
+    def _open(self, control: Line) -> tuple[Opened, Log] | None:
         """Open the folder, or say why not."""
         match control.receive():
             case (["open", str(origin)], _):
                 try:
-                    return self._open(origin=origin)
+                    return self._take(origin=origin)
+                except FolderInUseError as error:
+                    control.refuse(FolderInUseError(f"by its notary: {error}"))
+                    return None
                 except TheaterError as error:
                     control.refuse(error)
                     return None
@@ -87,12 +90,6 @@ class Office:
                 return None
             case request:
                 raise MalformedError("request", request)
-
-    def _go_on(self, opened: Opened) -> Log:
-        try:
-            return Log(opened.folder, opened.place, calls=self._calls, segment_bytes=self._segment_bytes)
-        except OSError as error:
-            raise failure(f"{opened.folder.path} could not be opened", error) from error
 
 
 def _receive_lines(connection: socket.socket) -> list[Line]:
@@ -107,7 +104,7 @@ def _receive_lines(connection: socket.socket) -> list[Line]:
 
 @contextmanager
 def _watching(connection: socket.socket, lines: Sequence[Line]) -> Iterator[None]:
-    """End the lines when the process at the other end ends: one that it forked may hold them open for ever."""
+    """End the lines when the process at the other end does: one that it forked may hold them open."""
     process = _process_of(connection)
     if process is None:
         yield

@@ -10,8 +10,7 @@ from typing import Any
 from theater.checkpoint import Checkpoint
 from theater.errors import CorruptContentError, CorruptJournalError
 from theater.journal.blobs import Draft
-from theater.journal.calls import failure
-from theater.journal.frames import HEADER_BYTES, Commit, frame
+from theater.journal.frames import HEADER_BYTES, Commit
 from theater.journal.handing import Handover
 from theater.journal.log import Log
 from theater.journal.lookup import Lookup
@@ -20,7 +19,6 @@ from theater.journal.pending import Pending
 from theater.journal.walk import Batch, Place
 from theater.notary.lines import Handlers, Line
 from theater.notary.scrutiny import Scrutiny
-
 
 logger = logging.getLogger("theater.notary")
 
@@ -54,7 +52,7 @@ class Session:
         return [key, note, *opened.place, cut, self._log.segment_bytes, *self._log.ahead]
 
     def run(self, *, control: Line, contents: Line, batches: Line) -> None:
-        """Serve all three lines until one of them ends; leave the log as a crash does unless it was finished."""
+        """Serve all three lines until one of them ends."""
         others = [
             Thread(target=_serve, args=(line, handlers, batches), name="theater-notary", daemon=True)
             for line, handlers in ((control, self._of_control()), (contents, self._of_contents()))
@@ -70,7 +68,6 @@ class Session:
                 thread.join()
             for draft in self._drafts.values():
                 draft.file.abort()
-            self._log.close()
 
     def _of_control(self) -> Handlers:
         return {"reserve": self._reserve, "draft": self._draft}
@@ -97,9 +94,7 @@ class Session:
             self._hand_over(pending)
         start = frames[-1][1] - HEADER_BYTES
         size = scrutiny.frontier.size
-        note = self._opened.signer.sign(
-            Checkpoint(self._opened.index.origin, size, scrutiny.frontier.root())
-        )
+        note = self._opened.signer.sign(Checkpoint(self._opened.index.origin, size, scrutiny.frontier.root()))
         pending.buffer += payload[:start]
         pending.seal(note, size)
         if len(pending.buffer) != len(payload):
@@ -154,14 +149,11 @@ class Session:
             draft.file.abort()
 
     def _next_key(self, payload: bytes) -> bytes:
-        """Make the next key; answers its public half. The event that hands over to it may come from then on."""
+        """Make the next key; answers its public half. From then on it may be handed over to."""
         del payload
         opened = self._opened
         current, origin = opened.signer.public, opened.index.origin
-        try:
-            self._handover = opened.keys.prepare(None, current=current, origin=origin)
-        except OSError as error:
-            raise failure("the next key could not be kept", error) from error
+        self._handover = opened.keys.prepare(None, current=current, origin=origin)
         self._scrutiny.next_key = self._handover.public
         return self._handover.public.data
 
