@@ -23,6 +23,7 @@ from theater import (
     History,
     HistoryCutError,
     SetupError,
+    Snapshots,
     Theater,
     compact,
     handler,
@@ -191,6 +192,33 @@ async def test_what_stores_hold_stays_and_what_only_removed_events_named_goes(pa
     assert reader.read(ContentRef.of(b"\1" * 3000).digest) == b"\1" * 3000
     assert done.contents == 5
     assert b"\2" * 3000 not in log_of(path)
+
+
+class Archive(Actor):
+    """Keeps many things."""
+
+    @handler
+    async def keep(self, first: int) -> None:
+        for number in range(first, first + 50):
+            await self.context.store.store(b"thing %d" % number)
+
+
+async def test_what_many_stores_hold_stays_when_only_a_snapshot_tells_of_it(path: Path) -> None:
+    async with Theater(path, snapshots=Snapshots(events=200)) as theater:
+        archive = await theater.spawn(Archive(), name="archive")
+        for first in range(0, 1200, 50):
+            await archive.ask(Archive.keep, first)
+    snapshots = [event for event in History(path).chain("archive") if event.kind == "actor/snapshot"]
+    assert isinstance(snapshots[-1].body["stores"], Outlined)  # it is too long for an event
+
+    assert compact(path).events > 900
+    held = compact(path, erase=()).contents  # by now the events that kept them are gone
+
+    reader = Reader(path)
+    reader.refresh()
+    assert held == 0
+    assert all(reader.size_of(ContentRef.of(b"thing %d" % number).digest) for number in range(1200))
+    require_verified(path)
 
 
 async def test_a_second_time_nothing_is_left_to_do(path: Path) -> None:
@@ -390,15 +418,15 @@ def require_safe(path: Path, sent: list[Event]) -> None:
     assert {event.seq for event in there} <= arrived
 
 
-@pytest.mark.parametrize("error", [5, 28], ids=["EIO", "ENOSPC"])
+@pytest.mark.parametrize(("error", "each"), [(5, 1), (28, 5)], ids=["EIO", "ENOSPC"])
 def test_wherever_the_disk_fails_the_folder_opens_verifies_and_is_compacted_the_next_time(
-    tmp_path: Path, error: int
+    tmp_path: Path, error: int, each: int
 ) -> None:
     count = FailingDisk()
     handmade(tmp_path / "whole")
     carried_out(tmp_path / "whole", count.calls)
     clean = contents_of(tmp_path / "whole")
-    for nth in range(1, count.count + 1):
+    for nth in range(1, count.count + 1, each):
         path = tmp_path / str(nth)
         handmade(path)
         sent = [event for event in History(path).chain(ANN) if event.kind == "message/sent"]

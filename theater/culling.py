@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -65,6 +65,10 @@ class Contents:
             if mention.is_outlined:
                 size += self._sizes[mention.digest]
         return size
+
+    def keep(self, digests: Iterable[bytes]) -> None:
+        """Take note that stores keep these."""
+        self._kept.update(digest for digest in digests if digest in self._sizes)
 
     def remove(self, data: bytes) -> int:
         """Take an event out again; returns the size of all that nothing else needs, bytes."""

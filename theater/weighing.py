@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
+from theater.codec import inline
 from theater.culling import Contents, Culling, Limits, Run
 from theater.errors import ActorNotFoundError, CorruptJournalError, SetupError
 from theater.event import Event, Stub
@@ -12,6 +13,7 @@ from theater.journal.frames import BLOB, DIGEST_BYTES, EVENT, FILE, HEADER_BYTES
 from theater.journal.reader import Reader
 from theater.journal.rewriting import Cut
 from theater.recorded import Actors
+from theater.store.fold import Fold
 from theater.survey import OF_STORE, Survey
 from theater.verify import verify
 from theater.verify.quick import Row, read_quick
@@ -87,6 +89,14 @@ class Weighing:
         life = self._survey.lives[event.actor]
         is_kept = life.notes[event.seq] == OF_STORE and event.actor not in erased
         life.sizes[event.seq] += self._contents.add(data, by_store=is_kept)
+        if "stores" in event.body and event.actor not in erased:
+            self._contents.keep(self._in_stores(data))
+
+    def _in_stores(self, data: bytes) -> Iterator[bytes]:
+        """What the stores hold of which a snapshot tells, be it beside its event, or in parts."""
+        told = inline({"stores": Event.read(data).body["stores"]}, self._reader.read)["stores"]
+        for holding in Fold.of_snapshot(told).stores.values():
+            yield from holding.sizes
 
     def _decide(self) -> None:
         for kind, payload in _frames(self._reader):
