@@ -396,6 +396,20 @@ async def test_an_actor_with_limits_forks_only_what_it_may_spawn(theater: Theate
         await forker.ask(Forker.fork, "keeper")
 
 
+async def test_a_fork_replays_from_what_its_first_event_holds(
+    theater: Theater, keeper: ActorRef[Keeper]
+) -> None:
+    await keeper.ask(Keeper.shelve, "x", b"1")
+    fork = await theater.fork(keeper, name="fork")
+    await fork.ask(Keeper.shelve, "y", b"2")
+    assert await fork.ask(Keeper.shelved, "x") == b"1"
+
+    replay = await theater.replay("fork")
+
+    assert replay.ok, str(replay)
+    assert replay.head == theater.chain(fork).head
+
+
 # -- states ----------------------------------------------------------------------------------------------
 
 LARGE = "x" * 5_000

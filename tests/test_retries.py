@@ -180,6 +180,17 @@ async def test_an_actor_that_is_killed_while_it_waits_tries_no_more(
     assert len(FAILURES) == 8
 
 
+async def test_a_replay_follows_all_attempts_and_makes_none(theater: Theater, payer: ActorRef[Payer]) -> None:
+    FAILURES.append(TimeoutError("late"))
+    await payer.ask(Payer.pay, 5)
+    attempts = len(KEYS)
+
+    replay = await theater.replay("payer")
+
+    assert replay.ok, str(replay)
+    assert len(KEYS) == attempts == 2
+
+
 @pytest.mark.parametrize(
     "options",
     [
