@@ -57,11 +57,11 @@ SHELL_TEXT = """
     waits
     turn
     prompter
-    prompted
     extras
     settling
-    letters
     leftovers
+    prompted
+    letters
     sending
     attempts
     effects
@@ -100,6 +100,9 @@ SHELL_TEXT = """
     statistics
     closing
     reunion
+    answers
+    rerunning
+    waking
     resuming
     forking
     rotation

@@ -286,9 +286,10 @@ class Context:
         if type(text) is not str:
             raise TypeError(f"log takes text, not {type(text).__name__}")
         cell = self._cell
-        is_led = cell.asked().prompter is not None
-        cell.record("log", {"text": text} | ({"fields": fields} if fields else {}))
-        if not is_led:
+        is_led, is_said = cell.asked().says_again()
+        if not is_said:
+            cell.record("log", {"text": text} | ({"fields": fields} if fields else {}))
+        if not (is_led or is_said):
             logger.info("%s: %s", cell.name, text, extra={"theater_fields": fields})
 
     def stop(self) -> None:

@@ -142,7 +142,8 @@ class Slot(Onward):
         """Whether its asker waits; one that has left is noted down, and the slot closed."""
         prompter = prompter_of(self.cell)
         if prompter is not None:
-            return self.is_open and prompter.answers(self.seq)
+            is_awaited = prompter.goes_live and self.future is not None and not self.future.done()
+            return self.is_open and (is_awaited or prompter.answers(self.seq))
         if self.is_open and self.future is not None and self.future.done():
             self._close()
             if not self.cell.theater.is_cutting:

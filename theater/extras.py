@@ -26,6 +26,7 @@ class Extras:
         "asked_by",
         "below",
         "escalation",
+        "has_stopped",
         "held",
         "hurry",
         "interrupted",
@@ -54,6 +55,7 @@ class Extras:
         self.hurry: Future[None] | None = None  # ends a wait before a restart
         self.interrupted: str | None = None  # why the message at hand is being cut off
         self.is_stopping_children = False
+        self.has_stopped = False  # its `on_stop` has begun in an earlier run, and runs on
         self.thrown: tuple[Envelope, GeneratorExit] | None = None  # what closed the task, and when
         self.place: Place | None = None  # in a restart of several
         self.put_back: dict[Envelope, int] = {}  # of what was set aside, by the seq of `message/received`

@@ -48,6 +48,9 @@ class Forward(Onward):
             self._cell.record("message/withdrawn", {"message": second.sender[1]})
         return self._target, second
 
+    def replace(self, second: Envelope) -> None:
+        self._second = second
+
     @property
     def second(self) -> Envelope:
         return self._second

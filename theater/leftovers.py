@@ -5,25 +5,27 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any
 
-from theater.errors import SetupError
+from theater.errors import AskCycleError, SetupError
 from theater.handler import HandlerPlan, Parameter
 from theater.loop import Future
 from theater.shape import Shape
+from theater.waits import circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.loop import Loop
-    from theater.mailbox import Envelope
+    from theater.mailbox import Envelope, Triple
 
 
 class Owed:
     """One ask of an earlier run: whoever asked may run again, and wait for the same answer."""
 
-    __slots__ = ("envelope", "is_withdrawn", "reply", "target")
+    __slots__ = ("envelope", "is_withdrawn", "outcome", "reply", "target")
 
     def __init__(self, loop: Loop) -> None:
         self.target: Cell | None = None  # None while it sleeps
         self.envelope: Envelope | None = None
+        self.outcome: tuple[dict[str, Any], Triple | None] | None = None  # if it stands in the record
         self.reply: Future[Any] = loop.create_future()
         self.reply.add_done_callback(_look_at)
         self.is_withdrawn = False  # while its receiver slept
@@ -47,6 +49,15 @@ class Leftovers:
             owed = self.owed[sender, seq] = Owed(loop)
         return owed
 
+    def forget(self, sender: bytes, seq: int) -> None:
+        """Whoever asked this has given up: if its receiver sleeps, it will not get it."""
+        owed = self.owed.get((sender, seq))
+        if owed is not None:
+            owed.is_withdrawn = True
+            for keys in self.undelivered.values():
+                if (sender, seq) in keys:
+                    keys.remove((sender, seq))
+
 
 def why_not(target: Cell) -> str:
     """Why an actor takes no message."""
@@ -61,6 +72,21 @@ def waits_for(sleeper: Cell, envelope: Envelope) -> bool:
         return False
     sleeper.theater.leftovers.waiting[sleeper.id] = sleeper
     return True
+
+
+def refuse_circle(asker: Cell, target: Cell, owed: Owed) -> None:
+    """Tell an asker that runs again if it would wait for ever, because its receiver waits for it by now."""
+    path = None if owed.reply.done() else circle(asker, target)
+    if path is None:
+        return
+    error = AskCycleError(path)
+    envelope = owed.envelope
+    if envelope is not None:
+        envelope.outcome = ({"error": {"class": "AskCycleError", "text": str(error)}}, None)
+        if target.queue and envelope in target.queue:
+            target.queue.remove(envelope)
+            target.theater.withdrawn += 1
+    owed.reply.set_exception(error)
 
 
 def fit(woken: Cell) -> None:

@@ -68,7 +68,7 @@ async def _lives(cell: Cell) -> None:
         await cell.drain()
     if cell.killed:
         raise Cancelled
-    await end(cell, cell.reason, stops=stops)
+    await end(cell, cell.reason, stops=stops and not (cell.extras and cell.extras.has_stopped))
 
 
 def _settle_start(cell: Cell, started: Future[None]) -> None:
@@ -99,7 +99,8 @@ async def run_hook(cell: Cell, envelope: Envelope) -> None:
     """A hook is handled as a message is, but counts as none."""
     handled = cell.handled
     await cell.handle(envelope)
-    cell.handled = handled
+    if not cell.is_message(envelope):  # one that was cut off when the theater ended comes this way, too
+        cell.handled = handled
 
 
 # -- failing ---------------------------------------------------------------------------------------------
@@ -139,7 +140,7 @@ def _raise_what_ends_the_task(cell: Cell, envelope: Envelope, error: BaseExcepti
     if isinstance(error, GeneratorExit):
         cell.more().thrown = envelope, error
         raise error
-    if cell.killed or cell.theater.is_cutting:  # it was cut off, whatever it made of that
+    if cell.killed or cell.theater.is_cutting or cell.state == "gone":  # cut off, whatever it made of that
         raise error if isinstance(error, Cancelled) else Cancelled
 
 

@@ -26,6 +26,9 @@ class Onward(ABC):
     def take_back(self) -> None:  # noqa: B027  # most cannot be taken back
         """The handler raised: what is not answered yet is answered by that."""
 
+    def replace(self, second: Envelope) -> None:  # noqa: B027  # most have none
+        """The second message is this one, sent in an earlier run."""
+
     @property
     def second(self) -> Envelope | None:
         """The message that ends for this one, if another does."""

@@ -42,12 +42,13 @@ async def _order(_actor: Actor) -> None:
     """Orders are carried out by the actor's task, not by a call."""
 
 
-_CHILDREN = plan_hook("@children", _start_declared, "@children")
+CHILDREN = "@children"
+_CHILDREN = plan_hook(CHILDREN, _start_declared, CHILDREN)
 ESCALATE = plan_hook("@escalate", _fail_with, "@escalate")
 _ORDERS = {
     name: plan_hook(name, _order, name) for name in ("@started", "@halt", "@exit", "@killed", "@again")
 }
-OF_ONE_LIFE = frozenset({"@children", "on_start", "@escalate", *_ORDERS})
+OF_ONE_LIFE = frozenset({CHILDREN, "on_start", "@escalate", *_ORDERS})
 """What stands in the control lane for one life of the actor, and means nothing to the next."""
 
 

@@ -6,12 +6,14 @@ record ends before the outcome, it goes on as that one would.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from theater import leftovers, settling
 from theater.codec import ActorAddress
 from theater.errors import ActorFailedError, DeliveryError, EffectFailedError
 from theater.failure import recorded_error
-from theater.loop import Cancelled
+from theater.loop import Cancelled, Future
 from theater.turn import message, sent_body
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from theater.handler import HandlerPlan
     from theater.leftovers import Owed
     from theater.mailbox import Envelope
+    from theater.onward import Onward
     from theater.prompter import Prompter
     from theater.ref import ActorRef
     from theater.turn import Turn
@@ -35,8 +38,40 @@ async def tell(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope)
     await prompter.place(event)
     if event.kind == "message/refused":
         await _refused(turn, target, envelope, event.body["error"])
-    if envelope.onward is not None:
-        envelope.onward.place()
+    onward = envelope.onward
+    if onward is not None:
+        onward.place()
+        if prompter.goes_live and envelope.reply is not None:
+            _hand_over(turn, target, envelope, event.seq, onward)
+
+
+def _hand_over(turn: Turn, target: Cell, envelope: Envelope, seq: int, onward: Onward) -> None:
+    """A message was forwarded in an earlier run: whoever has it answers for the one at hand."""
+    owed = turn.cell.theater.leftovers.of(turn.cell.id, seq, turn.cell.loop)
+    reply = envelope.reply
+    assert reply is not None
+    if owed.outcome is not None:
+        envelope.outcome = owed.outcome
+        try:
+            reply.set_result(answer_of(target, envelope, owed.outcome[0]))
+        except Exception as error:  # noqa: BLE001  # it is for whoever asked
+            reply.set_exception(error)
+    elif owed.envelope is None:  # its receiver sleeps
+        owed.envelope = envelope
+    else:
+        onward.replace(owed.envelope)
+        owed.reply.add_done_callback(partial(_pass_on, reply))
+
+
+def _pass_on(reply: Future[Any], done: Future[Any]) -> None:
+    if reply.done():
+        return
+    if done.cancelled():
+        reply.cancel()
+    elif (error := done.exception()) is not None:
+        reply.set_exception(error)
+    else:
+        reply.set_result(done.result())
 
 
 def tell_nowait(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) -> None:
@@ -69,7 +104,18 @@ async def ask(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) 
         raise
     if told is not None:
         return answer_of(target, envelope, told.body), None
-    return None, turn.cell.theater.leftovers.of(turn.cell.id, event.seq, turn.cell.loop)
+    owed = turn.cell.theater.leftovers.of(turn.cell.id, event.seq, turn.cell.loop)
+    if owed.outcome is not None:  # it reached whoever answered it, and no longer this one
+        envelope.outcome = owed.outcome
+        settling.record_answer(turn, envelope)
+        return answer_of(target, envelope, owed.outcome[0]), None
+    if owed.envelope is None:  # its receiver sleeps
+        owed.envelope = envelope
+        envelope.reply = owed.reply
+    elif owed.envelope.placed:
+        owed.envelope.turn = turn
+    leftovers.refuse_circle(turn.cell, target, owed)
+    return None, owed
 
 
 def answer_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> Any:

@@ -52,6 +52,11 @@ class Prompter:
         turn.prompter = self
         turn.cell.theater.recorder.prompters[turn.cell.id] = self
 
+    @property
+    def goes_live(self) -> bool:
+        """Whether the handler goes on behind its record; in a replay it does not."""
+        return self._live is not None
+
     def begin(self) -> None:
         """Look at the script once: an empty one is at its end."""
         self._go_on()
@@ -157,35 +162,47 @@ class Prompter:
 
     def _go_on(self) -> None:
         """Pass what was asked, and tell what is waited for, in the order of the chain."""
+        told: list[tuple[Future[Any], Event | None]] = []
         while (event := self._script.current) is not None:
             if is_outcome(event):
                 waiter = self._waiters.pop(about(event), None)
                 if waiter is None:
-                    return
-                self._script.step()
-                # in a turn of the loop of its own: who asks just now would go on before who asked earlier
-                self._turn.cell.loop.call_soon(_tell, waiter, event)
+                    break
+                told.append((waiter, event))
             elif self._script.is_taken(event):
-                self._script.step()
-                place = self._places.pop(event.seq, None)
-                if place is not None and not place.done():
-                    place.set_result(None)
+                if event.seq in self._places:
+                    told.append((self._places.pop(event.seq), None))
             else:
                 if self._turn.gave_up is None and event.body.get("abandoned"):
                     self._turn.give_up()
-                return
-        if self._live is not None and self._turn.prompter is self:
-            self._end(self._live)
+                break
+            self._script.step()
+        if self._script.current is None and self._live is not None and self._turn.prompter is self:
+            self._end(self._live, told)
+        for future, outcome in told:
+            if outcome is None:
+                _tell(future, None)
+            else:  # in a turn of the loop of its own: who asks just now would go on before who asked earlier
+                self._turn.cell.loop.call_soon(_tell, future, outcome)
 
-    def _end(self, live: Callable[[], None]) -> None:
+    def _end(self, live: Callable[[], None], told: list[tuple[Future[Any], Event | None]]) -> None:
+        """Go on live: that it does is durable before the handler hears what it still waits for.
+
+        Else one that ends the process each time would do so for ever.
+        """
         self.leave()
+        self._turn.spoken = self._script.logs
         live()
-        waiters, self._waiters = self._waiters, {}
-        for waiter in waiters.values():
-            if not waiter.done():
-                waiter.set_result(None)
+        told += [(waiter, None) for waiter in self._waiters.values()]
+        self._waiters = {}
+        journal = self._turn.cell.theater.journal
+        if journal.durable:
+            for future, outcome in told:
+                if not future.done():
+                    journal.then(future, outcome)
+            told.clear()
 
 
-def _tell(waiter: Future[Event | None], event: Event) -> None:
+def _tell(waiter: Future[Event | None], event: Event | None) -> None:
     if not waiter.done():
         waiter.set_result(event)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from theater.cell import Cell
+    from theater.mailbox import Triple
     from theater.stage import Stage
 
 
@@ -98,22 +99,26 @@ def envelope_of(cell: Cell, letter: Letter) -> Envelope:
         raise SetupError(f"{cell.class_name} has no handler {letter['handler']!r}, for which a message waits")
     plain = (letter["args"], letter.get("kwargs", {}))
     args, kwargs = plan.restore(*plain, cell.theater.recall)
-    envelope = Envelope(plan, args, kwargs, plain)
     sender = letter["from"]
-    if sender is not None:
-        envelope.sender = (sender[0], sender[1], sender[2])
-    if letter["ask"] and sender is not None:
-        owed = cell.theater.leftovers.of(sender[0], sender[1], cell.loop)
-        owed.target, owed.envelope = cell, envelope
-        envelope.reply = owed.reply
-    elif letter["ask"]:
-        envelope.reply = cell.loop.create_future()
+    if not letter["ask"] or sender is None:
+        reply = cell.loop.create_future() if letter["ask"] else None
+        return Envelope(plan, args, kwargs, plain, reply=reply, sender=_triple(sender))
+    owed = cell.theater.leftovers.of(sender[0], sender[1], cell.loop)
+    envelope = owed.envelope  # of one who runs again, and waits already
+    if envelope is None:
+        envelope = owed.envelope = Envelope(plan, args, kwargs, plain, reply=owed.reply)
+    owed.target, envelope.sender = cell, _triple(sender)
+    envelope.plan, envelope.args, envelope.kwargs, envelope.plain = plan, args, kwargs, plain
     return envelope
 
 
-def take_over(cell: Cell, waited: Iterable[Envelope]) -> None:
-    """Give places to messages that were sent while the actor slept; then to those that wait for room."""
-    for envelope in waited:
+def _triple(place: list[Any] | None) -> Triple | None:
+    return None if place is None else (place[0], place[1], place[2])
+
+
+def take_over(cell: Cell, envelopes: Iterable[Envelope]) -> None:
+    """Give places to messages that were sent before; then to those that wait for room."""
+    for envelope in envelopes:
         envelope.turn, turn = None, envelope.turn  # it is on record as sent
         cell.put(envelope)
         envelope.turn = turn

@@ -2,58 +2,44 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import (
-    directory,
-    leftovers,
-    notices,
-    orders,
-    redelivery,
-    restarting,
-    snapshots,
-    spawning,
-    supervisor,
-)
+from theater import answers, directory, redelivery, reunion, spawning, waking
 from theater.actor import Actor
-from theater.cell import Cell
-from theater.errors import ActorFailedError, SetupError, TheaterError
+from theater.errors import SetupError, TheaterError
 from theater.event import Event
-from theater.failure import text_of
-from theater.imported import class_of, named
-from theater.mailbox import Envelope
-from theater.options import Options
-from theater.owning import restore_stores
-from theater.past import Past, SetTimer, fold
-from theater.plan import plan_of
-from theater.recorder import ROOT
+from theater.imported import named
+from theater.loop import until_done
+from theater.past import fold
 from theater.redelivery import events_of
 from theater.ref import ActorRef
-from theater.restart import Restore
-from theater.reunion import reunite
 from theater.sleepers import Sleeper
-from theater.timers import Timer
+from theater.waking import Waking
 
 if TYPE_CHECKING:
     from theater.stage import Stage
 
-logger = logging.getLogger("theater")
-
 ANEW = "mend that, or begin anew, under another name or in another folder"
 """What is left to do about an actor that cannot go on."""
 
-_BILLION = 1_000_000_000
+_PATIENCE = 1.0  # seconds that those of one depth are given to come to the end of their records
+_AGAIN = 0.1  # seconds until a cancellation that was swallowed is sent again
 
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """An actor that stays asleep: its chain and mailbox are untouched."""
+    """An actor that stays asleep: its chain and mailbox are untouched.
+
+    Where its code does not follow the record, `seq`, `expected` and `found` say how.
+    """
 
     name: str
     why: str
+    seq: int | None = None  # of the first event that differs
+    expected: str = ""  # "kind {question}"; empty if nothing more was recorded
+    found: str = ""  # the same; empty if the handler had ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,17 +48,6 @@ class Resumed:
 
     refs: tuple[ActorRef[Any], ...]
     left: tuple[LeftAlone, ...]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Waking:
-    """An actor on its way back, with all that it begins with."""
-
-    sleeper: Sleeper
-    cell: Cell
-    past: Past
-    letters: list[Envelope]
-    timers: dict[int, Envelope]  # by the seq of `timer/set`
 
 
 async def resume_one(stage: Stage, cls: type[Actor], name: str | None) -> ActorRef[Any] | None:
@@ -115,109 +90,81 @@ async def resume_all(stage: Stage, classes: Sequence[type[Actor]]) -> Resumed:
 
 
 async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]]) -> Resumed:
-    pasts = {sleeper.id: fold(events_of(stage, sleeper)) for sleeper in sleepers}
+    """Put all in their places, supervisors first; run again what was cut off; then let everybody go on."""
     left: list[LeftAlone] = []
-    cells: dict[Sleeper, Cell] = {}
-    for sleeper in sorted(sleepers, key=lambda one: (one.name.count("/"), _birth(stage, one))):
-        try:
-            cells[sleeper] = _prepare(stage, sleeper, pasts[sleeper.id], classes)
-        except (TheaterError, TypeError, ValueError) as error:
-            left.append(LeftAlone(sleeper.name, str(error)))
-    letters = redelivery.sent_to(stage, {sleeper.id: pasts[sleeper.id] for sleeper in cells})
-    waking: list[_Waking] = []
-    for sleeper, cell in cells.items():
-        try:
-            waking.append(_load(sleeper, cell, pasts[sleeper.id], letters[sleeper.id]))
-        except (TheaterError, TypeError, ValueError) as error:
-            left.append(LeftAlone(sleeper.name, str(error)))
-            directory.put_back(stage, cell)
-    for one in waking:
-        _begin(stage, one)
-    reunite(stage, [(one.cell, one.past) for one in waking])
+    woken = _loaded(stage, list(_prepared(stage, sleepers, classes, left)), left)
+    for one in woken:
+        waking.place(one)
+    reunion.tie([(one.cell, one.past) for one in woken])
+    await _run_again(woken, left)
+    awake = [one for one in woken if not one.is_gone]
+    for one in awake:
+        if one.rerun is None:
+            waking.go(one)
+    reunion.tell(stage, [(one.cell, one.past) for one in awake])
     if stage.journal.durable:
         await stage.committed()
-    return Resumed(tuple(one.cell.ref for one in waking), tuple(left))
+    return Resumed(tuple(one.cell.ref for one in awake), tuple(left))
+
+
+def _prepared(
+    stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]], left: list[LeftAlone]
+) -> Iterator[Waking]:
+    for sleeper in sorted(sleepers, key=lambda one: (one.name.count("/"), _birth(stage, one))):
+        try:
+            yield waking.prepare(stage, sleeper, fold(events_of(stage, sleeper)), classes)
+        except (TheaterError, TypeError, ValueError) as error:
+            left.append(LeftAlone(sleeper.name, str(error)))
+
+
+def _loaded(stage: Stage, prepared: list[Waking], left: list[LeftAlone]) -> list[Waking]:
+    letters = redelivery.sent_to(stage, {one.cell.id: one.past for one in prepared})
+    unheard = [event for one in prepared for event in answers.pending(one.cell.id, one.script)]
+    loaded = []
+    for one in prepared:
+        try:
+            waking.load(one, letters[one.cell.id])
+            loaded.append(one)
+        except (TheaterError, TypeError, ValueError) as error:
+            left.append(LeftAlone(one.sleeper.name, str(error)))
+            directory.put_back(stage, one.cell)
+    for event in unheard:
+        answers.look_up(stage, event)
+    return loaded
 
 
 def _birth(stage: Stage, sleeper: Sleeper) -> int:
     return Event.read(stage.journal.event(sleeper.id, 0)).time
 
 
-def _prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: dict[str, type[Actor]]) -> Cell:
-    """A cell for the sleeper, not yet begun; nothing is recorded.
-
-    Raises:
-        TheaterError, TypeError: why it cannot go on.
-    """
-    if past.open is not None:
-        raise SetupError(f"it was cut off while it handled {past.open.body['handler']} (seq {past.open.seq})")
-    if past.state is None:
-        raise SetupError("its last state is not in the record: the process died before it was written")
-    above = None if sleeper.supervisor == ROOT else stage.cells.get(sleeper.supervisor)
-    if above is None and sleeper.supervisor != ROOT:
-        raise SetupError("its supervisor is asleep")
-    cls = class_of(sleeper.class_name, classes)
-    plan = plan_of(cls)
-    plan.restore_state(past.state, stage.recall)
-    options = Options.from_plain(stage.recorder.full(sleeper.options))
-    cell = directory.wake(stage, plan, id=sleeper.id, name=sleeper.name, options=options)
-    cell.events = sleeper.events
-    cell.head = sleeper.head
-    stage.remember(cell, named=True)
-    supervisor.add_child(above, cell)
-    return cell
+async def _run_again(woken: list[Waking], left: list[LeftAlone]) -> None:
+    """Have what was cut off follow its record, supervisors first; who differs from it sleeps on."""
+    for depth in sorted({one.cell.name.count("/") for one in woken}):
+        here = [one for one in woken if one.cell.name.count("/") == depth]
+        for one in here:
+            above = one.cell.supervisor
+            if above is not None and above.state == "gone":
+                left.append(LeftAlone(one.cell.name, "its supervisor is asleep"))
+                one.cell.state = "gone"
+                waking.put_back(one)
+            elif one.rerun is not None:
+                waking.run_again(one, one.rerun)
+        ahead = [one.rerun.ahead for one in here if one.rerun is not None and not one.is_gone]
+        await until_done(*ahead, within=_PATIENCE)
+        differing = [one for one in here if one.rerun is not None and one.rerun.difference is not None]
+        left.extend([await _lay_down(one) for one in differing])
 
 
-def _load(sleeper: Sleeper, cell: Cell, past: Past, letters: list[dict[str, Any]]) -> _Waking:
-    """Make its instance, and all that will lie in its mailbox; nothing is recorded yet.
-
-    Raises:
-        TheaterError, TypeError, ValueError: why it cannot go on.
-    """
-    if cell.supervisor is not None and cell.supervisor.state == "gone":
-        raise SetupError("its supervisor is asleep")
-    assert past.state is not None
-    leftovers.fit(cell)
-    envelopes = redelivery.mail(cell, letters)
-    timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
-    try:
-        restarting.load(cell, past.state)
-    except restarting.PROGRAM_ENDS:
-        raise
-    except BaseException as error:
-        logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
-        raise ActorFailedError(f"it failed in on_load: {type(error).__name__}: {text_of(error)}") from error
-    return _Waking(sleeper, cell, past, envelopes, timers)
-
-
-def _begin(stage: Stage, waking: _Waking) -> None:
-    cell, past = waking.cell, waking.past
-    stage.asleep.pop(waking.sleeper.name, None)
-    stage.leftovers.waiting.pop(cell.id, None)
-    stage.leftovers.undelivered.pop(cell.id, None)
-    cell.record("actor/resumed", {})
-    snapshots.begin(cell, since=past.snapshot)
-    restore_stores(cell, events_of(stage, waking.sleeper))
-    if cell.options.state is Restore.INITIAL:
-        cell.initial = past.initial
-    if past.failed:
-        orders.order(cell, "@again")
-    spawning.go(cell)
-    waited, cell.queue = cell.queue, None
-    for envelope in waking.letters:
-        notices.deliver(cell, envelope)
-    redelivery.take_over(cell, waited or ())
-    for seq, envelope in waking.timers.items():
-        _rearm(stage, cell, seq, past.timers[seq], envelope)
-
-
-def _timed(cell: Cell, timer: SetTimer) -> Envelope:
-    return redelivery.envelope_of(cell, {**timer.body, "ask": False, "from": None})
-
-
-def _rearm(stage: Stage, cell: Cell, seq: int, told: SetTimer, envelope: Envelope) -> None:
-    """Start a recorded timer again: what is overdue fires at once, and once only."""
-    delay = told.body["delay"] / _BILLION
-    timer = Timer(cell, envelope, delay=delay, every=told.body["every"])
-    left = delay - (stage.clock() - told.since) / _BILLION
-    timer.go_on(seq, since=told.since, within=max(0.0, left))
+async def _lay_down(one: Waking) -> LeftAlone:
+    """Its handler asked for something else than the record says: cut it off, and let the actor sleep on."""
+    task = one.cell.task
+    while task is not None and not await until_done(task, within=_AGAIN):
+        task.cancel()
+    assert one.rerun is not None
+    difference = one.rerun.difference
+    assert difference is not None
+    one.rerun.leave()
+    waking.put_back(one)
+    expected, found = difference.expected or "nothing more", difference.found or "the end of its handler"
+    why = f"its code does not follow the record: at {difference.seq}, expected {expected}; found {found}"
+    return LeftAlone(one.cell.name, why, difference.seq, difference.expected, difference.found)

@@ -14,11 +14,15 @@ if TYPE_CHECKING:
     from theater.stage import Stage
 
 
-def reunite(stage: Stage, awake: list[tuple[Cell, Past]]) -> None:
-    """All of them run again; each takes up its watches, links and children."""
-    for cell, past in awake:
+def tie(placed: list[tuple[Cell, Past]]) -> None:
+    """All are in their places; each is bound to those to whom it was."""
+    for cell, past in placed:
         for other in past.links:
             links.tie(cell, other)
+
+
+def tell(stage: Stage, awake: list[tuple[Cell, Past]]) -> None:
+    """All of them run again; each takes up its watches, links and children."""
     for cell, past in awake:
         _watch_again(stage, cell, past)
         _link_again(stage, cell, past)

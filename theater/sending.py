@@ -76,9 +76,10 @@ async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
     """The same for the handler of an actor."""
     turn = sent_by(asker, target, envelope)
     if turn.prompter is not None:
-        return await prompted.tell(turn.prompter, turn, target, envelope)
+        await prompted.tell(turn.prompter, turn, target, envelope)
+        return
     if _settles(turn, target, envelope):
-        return None
+        return
     path = circle(asker, target)
     if path is not None:
         text = f"the mailbox of {target.name} is full, and waiting for room would close a circle: "
@@ -91,7 +92,6 @@ async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
     future = target.loop.create_future()
     with Waiting(asker, target, future):
         await _room(target, envelope, future)
-    return None
 
 
 def tell_nowait(target: Cell, envelope: Envelope) -> None:

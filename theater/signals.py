@@ -101,7 +101,7 @@ def kill(cell: Cell) -> None:
 
 
 def _cancel(cell: Cell, times: int = 0) -> None:
-    if cell.has_ended or cell.task is None or cell.task.done():
+    if cell.has_ended or cell.state == "gone" or (cell.task is not None and cell.task.done()):
         return
     if cell.reason is Reason.KILLED:  # it has let go, and waits for its children
         return
@@ -112,9 +112,9 @@ def _cancel(cell: Cell, times: int = 0) -> None:
     if cell.waiter is not None:
         cell.waiter = None
         cell.theater.active += 1
-    if cell.state != "starting":
+    if cell.task is not None and cell.state != "starting":  # if it has yet to run, it finds out by itself
         cell.task.cancel()
-    if times >= PATIENCE and not cell.theater.is_cutting:
+    if cell.task is not None and times >= PATIENCE and not cell.theater.is_cutting:
         end_in_another_task(cell, cell.task)
     cell.loop.call_later(AGAIN, _cancel, cell, times + 1)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from theater import links, signals
 from theater.codec import ActorAddress
 from theater.errors import ActorFailedError
-from theater.failure import text_of
+from theater.event import Event
+from theater.failure import restore_error, text_of
 from theater.loop import until_done
 from theater.mailbox import Envelope
 from theater.orders import ESCALATE
@@ -53,6 +55,17 @@ def tell_of_failure(child: Cell, failure: ActorFailedError, told: dict[str, Any]
         told = told | {"seq": seq}
         plain = [ActorAddress(child.id), told]
         signals.signal(above, signals.hook_envelope(above, "on_child_failed", (child.ref, failure), plain))
+
+
+def failure_of(child: Cell, told: Mapping[str, Any]) -> ActorFailedError:
+    """The error of a child as its supervisor was told, or was to be; where it was raised its chain says."""
+    where = "a handler"
+    if "seq" in told:
+        where = Event.read(child.theater.journal.event(child.id, told["seq"])).body["handler"]
+    what = f"{child.class_name} {child.name!r} failed in {where}"
+    failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
+    failure.__cause__ = restore_error(told, child.theater.recall, declared=(Exception,))
+    return failure
 
 
 def together(supervisor: Cell, child: Cell, strategy: Strategy) -> list[Cell]:

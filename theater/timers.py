@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _BILLION = 1_000_000_000
 _LEAST = 1e-9  # seconds: the record holds whole nanoseconds
+_SOON = 0.01  # seconds until it is looked again whether a handler has come to the end of its record
 _MOST = 9e9  # 285 years of nanoseconds fit 63 bits
 
 
@@ -120,6 +121,9 @@ class Timer:
         cell = self._cell
         if not cell.is_open or cell.theater.journal.failed is not None:
             self.drop()
+            return
+        if cell.id in cell.theater.recorder.prompters:  # its chain is not to grow while it follows it
+            self._handle = cell.loop.call_later(_SOON, self._fire)
             return
         if self._envelope.begun or not self._envelope.placed:
             again = self._envelope.fresh(cell.theater.recall)

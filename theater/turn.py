@@ -44,6 +44,7 @@ class Turn:
         "prompter",
         "random",
         "seq",
+        "spoken",
         "tasks",
         "time",
     )
@@ -60,6 +61,7 @@ class Turn:
         self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
         self.prompter: Prompter | None = None  # while the handler runs again along its record
+        self.spoken = 0  # lines to the log that stand in that record, and are not written again
 
     @property
     def envelope(self) -> Envelope:
@@ -96,6 +98,12 @@ class Turn:
             self.head = self.head or self.cell.theater.entropy(32)
             self.random = Random(self.head)  # noqa: S311  # seeded on purpose: replay throws the same dice
         return self.random
+
+    def says_again(self) -> tuple[bool, bool]:
+        """Whether the handler follows its record; and whether a line to the log stands there, behind that."""
+        is_said = self.spoken > 0
+        self.spoken -= is_said
+        return self.prompter is not None, is_said
 
     def adopt(self, task: Task[Any]) -> None:
         if self.tasks is None:
@@ -139,6 +147,7 @@ class Turn:
         """Record that the message sent at `seq` is waited for no longer; whether by the asker's leaving."""
         abandoned = {} if self.gave_up is None else {"abandoned": True}
         self.cell.record("message/withdrawn", {"message": seq} | abandoned)
+        self.cell.theater.leftovers.forget(self.cell.id, seq)
 
     def close(self) -> None:
         """Leave what the handler left open, and cancel the tasks that it left running."""

@@ -1,0 +1,333 @@
+"""Rerunning: what was at hand when the process died is handled again, along its record, and on from there."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+import pytest
+from crashes import Crashes
+from told import only, told
+
+from theater import (
+    Actor,
+    ActorRef,
+    EffectInDoubtError,
+    History,
+    Theater,
+    effect,
+    handler,
+)
+
+pytestmark = pytest.mark.real_clock
+
+GATES: dict[str, anyio.Event] = {}
+RUNS: list[str] = []
+AMOUNTS = [10]
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> None:
+    """Gates and runs of this test alone."""
+    GATES.clear()
+    RUNS.clear()
+    AMOUNTS[:] = [10]
+
+
+async def at(gate: str) -> None:
+    """Wait at a gate, once it is there; gates that nobody made are open."""
+    RUNS.append(gate)
+    if gate in GATES:
+        await GATES[gate].wait()
+
+
+@effect
+async def pay(amount: int) -> int:
+    await at(f"pay {amount}")
+    return amount
+
+
+@effect(idempotent=True)
+async def look(number: int) -> int:
+    await at(f"look {number}")
+    return number
+
+
+class Account(Actor):
+    balance: int = 0
+    notes: list[str] = []  # noqa: RUF012  # given fresh to each instance
+    other: ActorRef[Account] | None = None
+
+    @handler
+    async def total(self) -> int:
+        return self.balance
+
+    @handler
+    async def all_notes(self) -> list[str]:
+        return self.notes
+
+    @handler
+    async def deposit(self, amount: int) -> int:
+        self.balance += amount
+        return self.balance
+
+    @handler
+    async def slow_deposit(self, amount: int) -> int:
+        self.context.log("begins")
+        await at("slow deposit")
+        self.balance += amount
+        return self.balance
+
+    @handler
+    async def transfer(self, amount: int, how: str = "deposit") -> int:
+        """Deduct first, so that a message that is lost or doubled is money lost or made."""
+        assert self.other is not None
+        self.balance -= amount
+        reached: int = await self.other.ask(how, amount)
+        await at("transferred")
+        return reached
+
+    @handler
+    async def pay_once(self) -> str:
+        try:
+            return str(await self.context.effect(pay, 1))
+        except EffectInDoubtError:
+            return "in doubt"
+
+    @handler
+    async def look_once(self) -> int:
+        return await self.context.effect(look, 1)
+
+    @handler
+    async def ask_in_vain(self) -> str:
+        assert self.other is not None
+        with anyio.move_on_after(0.01):
+            await self.other.ask(Account.wait)
+        self.context.log("gave up")
+        await at("vain")
+        return "gave up"
+
+    @handler
+    async def wait(self) -> None:
+        await at("wait")
+
+
+async def crash(folder: Path, before: Callable[[Theater], Awaitable[None]], *, closes: bool = False) -> Path:
+    """What is on the disk when a process that did all this is killed, or has closed its theater at once."""
+    image = folder.with_suffix(".image")
+    async with Theater(folder, closing=0) as theater:
+        await before(theater)
+        if not closes:
+            stage = theater._stage
+            assert stage is not None
+            await stage.committed()
+            shutil.copytree(folder, image)
+    return folder if closes else image
+
+
+async def until(theater: Theater, name: str, kind: str, *, count: int = 1) -> None:
+    while len(told(theater, theater.find(name), kind)) < count:
+        await anyio.lowlevel.checkpoint()
+
+
+async def until_at(gate: str, *, times: int = 1) -> None:
+    while RUNS.count(gate) < times:
+        await anyio.lowlevel.checkpoint()
+
+
+async def two(theater: Theater) -> tuple[ActorRef[Account], ActorRef[Account]]:
+    b = await theater.spawn(Account(balance=100), name="b")
+    return await theater.spawn(Account(balance=100, other=b), name="a"), b
+
+
+async def sums(theater: Theater) -> tuple[int, int]:
+    return await theater.find("a").ask(Account.total), await theater.find("b").ask(Account.total)
+
+
+@pytest.mark.parametrize("closes", [False, True])
+@pytest.mark.parametrize("where", ["slow deposit", "transferred"])
+async def test_money_is_neither_lost_nor_made_wherever_a_transfer_is_cut_off(
+    tmp_path: Path, where: str, *, closes: bool
+) -> None:
+    async def before(theater: Theater) -> None:
+        GATES[where] = anyio.Event()
+        a, _ = await two(theater)
+        await a.tell(Account.transfer, 10, "slow_deposit")
+        await until_at(where)
+
+    folder = await crash(tmp_path / "theater", before, closes=closes)
+    GATES[where].set()
+    async with Theater(folder) as theater:
+        assert (await theater.resume()).left == ()
+        await theater.settled()
+        assert await sums(theater) == (90, 110)
+        assert theater.statistics().unaccounted == 0
+        a, b = theater.find("a"), theater.find("b")
+        answered = only(theater, a, "message/answered").body
+        handled = told(theater, b, "message/handled")[0]
+        assert (answered["answer"], answered["from"]) == (110, [b.id, handled.seq, handled.hash])
+    assert History(folder).verify().ok
+
+
+class Clerk(Actor):
+    """Answers later, or has somebody else answer."""
+
+    other: ActorRef[Account]
+    owed: int = 0
+
+    @handler
+    async def deposit_later(self, amount: int) -> int:
+        self.owed += amount
+        return self.context.defer().pending
+
+    @handler
+    async def pay_all(self) -> None:
+        for reply in self.context.deferred:
+            total = await self.other.ask(Account.deposit, reply.message.args[0])
+            self.owed -= reply.message.args[0]
+            reply.answer(total)
+
+    @handler
+    async def deposit_by(self, amount: int) -> int:
+        return await self.context.forward(self.other, Account.deposit, amount)
+
+
+class Payer(Actor):
+    """Gives its money away, each time in another manner."""
+
+    balance: int = 100
+    clerk: ActorRef[Clerk]
+    account: ActorRef[Account]
+    told: list[Any] = []  # noqa: RUF012  # given fresh to each instance
+
+    @handler
+    async def give(self) -> list[Any]:
+        self.balance -= 1
+        self.told.append(await self.account.ask(Account.deposit, 1))
+        self.balance -= 2
+        await self.account.tell(Account.deposit, 2)
+        self.balance -= 4
+        self.told.append(await self.clerk.ask(Clerk.deposit_by, 4))
+        await self.clerk.tell(Clerk.pay_all)
+        self.balance -= 8
+        self.told.append(await self.account.ask(Account.slow_deposit, 8))
+        ref = await self.context.store.store(b"content")
+        self.told.append(await self.context.store.get(ref))
+        self.told.append(await self.context.effect(look, 3))
+        below = await self.context.spawn(Account(balance=5), name="below")
+        self.told.append(await below.ask(Account.total))
+        self.context.after(0.001, Payer.rang)
+        self.told.append(self.context.random.random())
+        self.told.append(str(self.context.now()))
+        return self.told
+
+    @handler
+    async def give_later(self) -> int:
+        self.balance -= 16
+        reached = await self.clerk.ask(Clerk.deposit_later, 16)
+        self.told.append(reached)
+        return reached
+
+    @handler
+    async def rang(self) -> None:
+        self.told.append("rang")
+
+    @handler
+    async def facts(self) -> tuple[int, list[Any]]:
+        return self.balance, self.told
+
+
+async def give(theater: Theater) -> None:
+    account, clerk, payer = await givers(theater)
+    del account, clerk
+    await payer.tell(Payer.give)
+    await until_it_rang(theater)
+
+
+async def give_late(theater: Theater) -> None:
+    _, clerk, payer = await givers(theater)
+    await payer.tell(Payer.give_later)
+    await until(theater, "clerk", "message/handled")
+    await clerk.tell(Clerk.pay_all)
+    await theater.settled()
+
+
+async def givers(theater: Theater) -> tuple[ActorRef[Account], ActorRef[Clerk], ActorRef[Payer]]:
+    account = await theater.spawn(Account(), name="account")
+    clerk = await theater.spawn(Clerk(other=account), name="clerk")
+    return account, clerk, await theater.spawn(Payer(clerk=clerk, account=account), name="payer")
+
+
+async def until_it_rang(theater: Theater) -> None:
+    while not told(theater, theater.find("payer"), "timer/fired"):
+        await anyio.lowlevel.checkpoint()
+    await theater.settled()
+
+
+async def facts(theater: Theater) -> tuple[int, int, list[Any]]:
+    account, payer = theater.find("account"), theater.find("payer")
+    return (await account.ask(Account.total), *await payer.ask(Payer.facts))
+
+
+def first_of(crashes: Crashes, kind: str, handler: str) -> int:
+    """How many events there are when one of this handler is committed."""
+    events = crashes.events()
+    return next(
+        count
+        for count, event in enumerate(events, start=1)
+        if event.kind == kind and event.body.get("handler") == handler
+    )
+
+
+async def test_wherever_a_process_dies_its_actors_end_as_if_it_had_not(quick_path: Path) -> None:
+    """Every event is once the last one that was committed."""
+    async with Theater(quick_path / "whole") as theater:
+        await give(theater)
+        expected = await facts(theater)
+    assert expected[:2] == (15, 85)
+    crashes = Crashes(quick_path / "whole")
+    begun = first_of(crashes, "message/received", "give")
+    for count in range(begun, len(crashes) - 1):
+        async with Theater(crashes.after(count, quick_path / str(count))) as theater:
+            assert (await theater.resume()).left == ()
+            await until_it_rang(theater)
+            assert await facts(theater) == expected, f"after {count} events"
+            assert theater.statistics().unaccounted == 0
+        assert History(quick_path / str(count)).verify().ok
+
+
+async def test_wherever_a_process_dies_a_deferred_answer_is_given_once(quick_path: Path) -> None:
+    async with Theater(quick_path / "late") as theater:
+        await give_late(theater)
+        expected = await facts(theater)
+    assert expected == (16, 84, [16])
+    crashes = Crashes(quick_path / "late")
+    begun = first_of(crashes, "message/received", "give_later")
+    for count in range(begun, len(crashes) - 1):
+        async with Theater(crashes.after(count, quick_path / f"late {count}")) as theater:
+            assert (await theater.resume()).left == ()
+            while not told(theater, theater.find("payer"), "message/handled"):
+                await theater.find("clerk").ask(Clerk.pay_all)
+            await theater.settled()
+            assert await facts(theater) == expected, f"after {count} events"
+
+
+async def test_a_run_that_goes_on_from_a_crash_may_crash_again_anywhere(quick_path: Path) -> None:
+    async with Theater(quick_path / "once") as theater:
+        await give(theater)
+        expected = await facts(theater)
+    crashes = Crashes(quick_path / "once")
+    half = (first_of(crashes, "message/received", "give") + len(crashes)) // 2
+    async with Theater(crashes.after(half, quick_path / "half")) as theater:
+        await theater.resume()
+        await until_it_rang(theater)
+    again = Crashes(quick_path / "half")
+    for count in range(half + 1, len(again) - 1):
+        async with Theater(again.after(count, quick_path / f"again {count}")) as theater:
+            assert (await theater.resume()).left == ()
+            await until_it_rang(theater)
+            assert await facts(theater) == expected, f"after {count} events"

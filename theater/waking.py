@@ -1,0 +1,225 @@
+"""Waking: one actor on its way back from the record, from a cell in its place to a task that runs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from theater import (
+    answers,
+    directory,
+    leftovers,
+    orders,
+    redelivery,
+    restarting,
+    snapshots,
+    spawning,
+    supervisor,
+)
+from theater.actor import Actor
+from theater.cell import Cell
+from theater.deferring import Slot
+from theater.errors import ActorFailedError, SetupError
+from theater.event import Event
+from theater.failure import text_of
+from theater.imported import class_of
+from theater.mailbox import Envelope
+from theater.options import Options
+from theater.owning import restore_stores
+from theater.past import Letter, Past, SetTimer
+from theater.plan import plan_of
+from theater.recorder import ROOT
+from theater.redelivery import events_of
+from theater.rerunning import Rerun
+from theater.restart import Restore
+from theater.sleepers import Sleeper
+from theater.timers import Timer
+from theater.watching import unwatch
+
+if TYPE_CHECKING:
+    from theater.stage import Stage
+
+logger = logging.getLogger("theater")
+
+_BILLION = 1_000_000_000
+_NO_REPLY = {"abandoned", "accepted", "item"}  # what is answered thus was not deferred
+
+
+class Waking:
+    """An actor on its way back, with all that it begins with."""
+
+    __slots__ = (
+        "abandoned",
+        "cell",
+        "letters",
+        "past",
+        "rerun",
+        "script",
+        "sleeper",
+        "timers",
+        "undelivered",
+    )
+
+    def __init__(self, sleeper: Sleeper, past: Past, cell: Cell) -> None:
+        self.sleeper = sleeper
+        self.past = past
+        self.cell = cell
+        self.script: list[Event] = []  # what followed the message that was at hand
+        self.letters: list[Envelope] = []
+        self.abandoned: list[int] = []  # replies that nobody waits for, by the seq of `message/received`
+        self.timers: dict[int, Envelope] = {}  # by the seq of `timer/set`
+        self.undelivered: list[answers.Asked] | None = None
+        self.rerun: Rerun | None = None
+
+    @property
+    def is_gone(self) -> bool:
+        """It asked for something else than the record says, and sleeps on."""
+        return self.cell.state == "gone"
+
+
+def prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: Mapping[str, type[Actor]]) -> Waking:
+    """A cell for the sleeper, not yet begun; nothing is recorded.
+
+    Raises:
+        TheaterError, TypeError: why it cannot go on.
+    """
+    if past.state is None:
+        raise SetupError("its last state is not in the record: the process died before it was written")
+    above = None if sleeper.supervisor == ROOT else stage.cells.get(sleeper.supervisor)
+    if above is None and sleeper.supervisor != ROOT:
+        raise SetupError("its supervisor is asleep")
+    cls = class_of(sleeper.class_name, classes)
+    plan = plan_of(cls)
+    plan.restore_state(past.state, stage.recall)
+    options = Options.from_plain(stage.recorder.full(sleeper.options))
+    cell = directory.wake(stage, plan, id=sleeper.id, name=sleeper.name, options=options)
+    cell.events = sleeper.events
+    cell.head = sleeper.head
+    stage.remember(cell, named=True)
+    supervisor.add_child(above, cell)
+    waking = Waking(sleeper, past, cell)
+    if past.open is not None:
+        opened = past.open.seq
+        waking.script = [event for event in events_of(stage, sleeper) if event.seq > opened]
+    return waking
+
+
+def load(waking: Waking, letters: list[Letter]) -> None:
+    """Make its instance, and all that will lie in its mailbox; nothing is recorded yet.
+
+    Raises:
+        TheaterError, TypeError, ValueError: why it cannot go on.
+    """
+    cell, past = waking.cell, waking.past
+    if cell.supervisor is not None and cell.supervisor.state == "gone":
+        raise SetupError("its supervisor is asleep")
+    assert past.state is not None
+    leftovers.fit(cell)
+    if past.open is not None:
+        waking.rerun = Rerun(cell, past.open, waking.script)
+    waking.letters = redelivery.mail(cell, letters)
+    waking.timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
+    _owe_again(waking)
+    try:
+        restarting.load(cell, past.state)
+    except restarting.PROGRAM_ENDS:
+        raise
+    except BaseException as error:
+        logger.error("%s %r failed in on_load", cell.class_name, cell.name, exc_info=error)  # noqa: TRY400
+        raise ActorFailedError(f"it failed in on_load: {type(error).__name__}: {text_of(error)}") from error
+
+
+def _owe_again(waking: Waking) -> None:
+    """Answers that were deferred are owed again, where whoever asked still waits, or waited in the record."""
+    cell, stage = waking.cell, waking.cell.theater
+    owed: dict[int, Letter] = {}
+    for seq, letter in waking.past.deferred.items():
+        sender = letter["from"]
+        if sender is not None and answers.is_awaited(stage, (sender[0], sender[1])):
+            owed[seq] = letter
+        else:
+            waking.abandoned.append(seq)
+    for event in waking.script:
+        if event.kind == "message/answered" and "reply" in event.body and not event.body.keys() & _NO_REPLY:
+            asked = Event.read(stage.journal.event(cell.id, event.body["reply"]))
+            if asked.seq not in owed:
+                owed[asked.seq] = stage.recorder.full(asked.body) | {"from": None}  # it has its answer
+    for seq in sorted(owed):
+        Slot(cell, redelivery.envelope_of(cell, owed[seq]), seq).begin()
+
+
+def place(waking: Waking) -> None:
+    """Put it in its place: others may send to it from now on."""
+    cell, past, stage = waking.cell, waking.past, waking.cell.theater
+    stage.asleep.pop(waking.sleeper.name, None)
+    stage.leftovers.waiting.pop(cell.id, None)
+    waking.undelivered = stage.leftovers.undelivered.pop(cell.id, None)
+    snapshots.begin(cell, since=past.snapshot)
+    begun = waking.sleeper.events if past.open is None else past.open.seq + 1
+    restore_stores(cell, (event for event in events_of(stage, waking.sleeper) if event.seq < begun))
+    if cell.options.state is Restore.INITIAL:
+        cell.initial = past.initial
+    waited, cell.queue = cell.queue, None
+    stage.sent += len(waking.letters)
+    redelivery.take_over(cell, (*waking.letters, *(waited or ())))
+    for seq, envelope in waking.timers.items():
+        _rearm(cell, seq, past.timers[seq], envelope)
+
+
+def run_again(waking: Waking, rerun: Rerun) -> None:
+    """Have the message that was cut off handled before all else."""
+    cell = waking.cell
+    cell.signals = [rerun.envelope]
+    if cell.plan.handlers.get(rerun.envelope.plan.name) is not None:
+        cell.theater.sent += 1
+    spawning.go(cell)
+
+
+def go(waking: Waking) -> None:
+    """Let one that was between two messages go on."""
+    cell = waking.cell
+    cell.record("actor/resumed", {})
+    for seq in waking.abandoned:
+        cell.note("message/answered", {"abandoned": True, "reply": seq})
+    if waking.past.failed:
+        orders.order(cell, "@again")
+    spawning.go(cell)
+
+
+def put_back(waking: Waking) -> None:
+    """It could not go on and sleeps again, as if nothing had happened; what was sent meanwhile waits."""
+    cell, stage = waking.cell, waking.cell.theater
+    known = set(map(id, waking.letters))
+    waited = [one for one in cell.queue or () if id(one) not in known]
+    stage.sent -= cell.queued - len(waited) + (cell.current is not None and cell.is_message(cell.current))
+    for timer in tuple((cell.timers or {}).values()):
+        timer.drop()
+    for to, _ in waking.past.watched.values():
+        watched = stage.cells.get(to)
+        if watched is not None:
+            unwatch(cell, watched)
+    if cell.stores is not None:
+        for task in cell.stores.tasks():
+            task.cancel()
+    cell.stores = cell.turn = cell.current = cell.signals = cell.queue = None
+    directory.put_back(stage, cell)
+    stage.asleep[cell.name] = waking.sleeper
+    if waking.undelivered is not None:
+        stage.leftovers.undelivered[cell.id] = waking.undelivered
+    for envelope in waited:
+        redelivery.take_over(cell, [envelope])
+    if waited:
+        stage.leftovers.waiting[cell.id] = cell
+
+
+def _timed(cell: Cell, timer: SetTimer) -> Envelope:
+    return redelivery.envelope_of(cell, {**timer.body, "ask": False, "from": None})
+
+
+def _rearm(cell: Cell, seq: int, told: SetTimer, envelope: Envelope) -> None:
+    """Start a recorded timer again: what is overdue fires at once, and once only."""
+    delay = told.body["delay"] / _BILLION
+    timer = Timer(cell, envelope, delay=delay, every=told.body["every"])
+    left = delay - (cell.theater.clock() - told.since) / _BILLION
+    timer.go_on(seq, since=told.since, within=max(0.0, left))
