@@ -18,7 +18,9 @@ from benchmarks.show import TITLES, markdown, show
 
 MESSAGING = ["tell", "ask", "ask64", "ring", "spawn", "idle"]
 FAILING = ["failing"]
-STORING = ["put1", "put64", "put1000", "put8m", "get", "verify"]
+STORING = ["put1", "put64", "put1000", "put8m", "get", "verify", "open", "blob"]
+OPENING = ["open", "blob"]
+UNLIMITED = {"verify", "open", "blob"}
 
 COUNTS = {
     "tell": 200_000,
@@ -34,6 +36,8 @@ COUNTS = {
     "put8m": 16,
     "get": 20_000,
     "verify": 100_000,
+    "open": 1_000_000,
+    "blob": 300_000,
 }
 QUICK = 0.1  # of the counts
 
@@ -52,7 +56,7 @@ def subjects(cases: Sequence[str]) -> list[Subject]:
             found += [
                 Subject(case, system)
                 for system in ("limit", "durable")
-                if (case, system) != ("verify", "limit")
+                if system != "limit" or case not in UNLIMITED
             ]
     return found
 
@@ -66,7 +70,8 @@ def find(subject: Subject) -> Case:
     elif subject.system == "limit":
         module, table = ("limits" if subject.case in MESSAGING else "disk"), None
     else:
-        module, table = ("messaging", subject.system) if subject.case in MESSAGING else ("storing", None)
+        module = "opening" if subject.case in OPENING else "storing"
+        module, table = ("messaging", subject.system) if subject.case in MESSAGING else (module, None)
     family = import_module(f"benchmarks.{module}")
     cases: dict[str, Case] = family.CASES if table is None else family.cases(table)
     return cases[subject.case]

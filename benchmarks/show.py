@@ -24,6 +24,8 @@ TITLES = {
     "put8m": ("durable 8 MiB puts", "MB/s"),
     "get": ("gets of 1 KiB", "gets/s"),
     "verify": ("verify", "events/s"),
+    "open": ("open 1,000,000 events of 100,000 actors", "ms"),
+    "blob": ("a content of 100 bytes that is held", "bytes"),
 }
 
 

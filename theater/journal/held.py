@@ -1,23 +1,23 @@
 """Which contents a journal holds, and where: about 100 bytes for each of its blobs.
 
-A blob is found by the first 60 bits of its digest: such an integer takes 32 bytes of memory, the digest
-itself 80. The whole digest stands in the log, in front of the content, and is compared there. Two contents
-that share those bits do not meet by chance (one pair in a billion blobs); on purpose they can be made to, and
-then the second is found by its whole digest.
+A blob is found by 60 bits of its digest: such an integer takes 32 bytes of memory (made by `&` or `|`, which
+ask for no spare digit), the digest itself 80. The whole digest stands in the log before the content, and
+is compared there. Two contents that share those bits do not meet by chance (one pair in a billion blobs); on
+purpose they can be made to, and then the second is found by its whole digest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import repeat
-from operator import add
+from operator import or_
 from struct import Struct
 
 from theater.journal.frames import DIGEST_BYTES
 from theater.journal.table import Table
 
 SEGMENT_SHIFT = 32
-_DROPPED_BITS = 4
+_KEPT_BITS = (1 << 60) - 1
 _first_bits = Struct(">Q").unpack_from
 _each_first_bits = Struct(">Q24x").iter_unpack
 
@@ -30,8 +30,8 @@ class Held:
     def __init__(self, digest_at: Callable[[int], bytes]) -> None:
         """Compare digests with those that the log has, which `digest_at` reads by the blob's position."""
         self.files: dict[bytes, int] = {}  # size of a content in `blobs/`
-        self._blobs: dict[int, int] = {}  # position by the first bits of the digest
-        self._others: dict[bytes, int] = {}  # of those whose first bits another has, or had
+        self._blobs: dict[int, int] = {}  # position by the kept bits of the digest
+        self._others: dict[bytes, int] = {}  # of those whose bits another has, or had
         self.digest_at = digest_at
 
     def __len__(self) -> int:
@@ -42,11 +42,12 @@ class Held:
         """The position of a blob, if the digest there is this one; None if it is not here."""
         if self._others and digest in self._others:
             return self._others[digest]
-        return self._blobs.get(_first_bits(digest)[0] >> _DROPPED_BITS)
+        return self._blobs.get(_first_bits(digest)[0] & _KEPT_BITS)
 
     def place(self, digest: bytes, position: int) -> None:
         """Note where a blob is; of two with one digest the later counts."""
-        key = _first_bits(digest)[0] >> _DROPPED_BITS
+        key = _first_bits(digest)[0] & _KEPT_BITS
+        position &= _KEPT_BITS
         earlier = self._blobs.setdefault(key, position)
         if earlier == position:
             return
@@ -59,8 +60,8 @@ class Held:
     def take(self, table: Table) -> None:
         """Note all that a segment holds."""
         digests, count = table.digests, len(table.blobs)
-        keys = [bits >> _DROPPED_BITS for (bits,) in _each_first_bits(digests)]
-        positions = map(add, table.blobs, repeat(table.segment << SEGMENT_SHIFT))
+        keys = [bits & _KEPT_BITS for (bits,) in _each_first_bits(digests)]
+        positions = map(or_, table.blobs, repeat(table.segment << SEGMENT_SHIFT))
         if len(set(keys)) == count and self._blobs.keys().isdisjoint(keys):
             self._blobs.update(zip(keys, positions, strict=True))
         else:
@@ -76,4 +77,4 @@ class Held:
         if position is None or self._others.pop(digest, None) is not None:
             return
         if self.digest_at(position) == digest:
-            del self._blobs[_first_bits(digest)[0] >> _DROPPED_BITS]
+            del self._blobs[_first_bits(digest)[0] & _KEPT_BITS]

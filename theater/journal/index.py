@@ -16,6 +16,7 @@ from itertools import compress, repeat
 from operator import add, not_
 
 from theater.errors import CorruptJournalError
+from theater.journal.frames import DIGEST_BYTES
 from theater.journal.heading import ACTOR_BYTES
 from theater.journal.held import SEGMENT_SHIFT, Held
 from theater.journal.table import Table, Tabling, root_in
@@ -96,7 +97,8 @@ class Index:
         here = batch.place.segment << SEGMENT_SHIFT
         for actor, (_, offsets) in tabling.rows.items():
             self.going_on(actor).extend(map(add, offsets, repeat(here)))
-        for digest, offset in tabling.blobs:
+        digests = _pieces(bytes(tabling.digests), DIGEST_BYTES)
+        for digest, offset in zip(digests, tabling.blobs, strict=True):
             self.held.place(digest, here + offset)
         self.held.files.update(tabling.files)
         self.size = tabling.size

@@ -15,7 +15,7 @@ from theater.journal.segment import Segment
 from theater.journal.walk import Place
 from theater.loop import Loop
 
-SEGMENT_BYTES = 64 << 20  # a segment with more is followed by the next
+SEGMENT_BYTES = 32 << 20  # a segment with more is followed by the next; an opening reads the last one
 _NEXT = 8 << 20  # so many bytes before, the next one is made ready
 
 

@@ -87,7 +87,8 @@ class Tabling:
         Without a size, those of the frontier that the segment begins with are taken as they are.
         """
         self.rows: dict[bytes, tuple[int, array[int]]] = {}  # first seq and offsets, by chain
-        self.blobs: list[tuple[bytes, int]] = []  # digest and offset
+        self.digests = bytearray()  # of blobs
+        self.blobs = array("I")  # their offsets
         self.files: list[tuple[bytes, int]] = []  # digest and size
         self.size = size or 0
         self.note = note
@@ -134,7 +135,8 @@ class Tabling:
             if kind == EVENT:
                 self._place(batch, start + _EVENT_ACTOR, here + start)
             elif kind == BLOB:
-                self.blobs.append((chunk[start : start + DIGEST_BYTES], here + start))
+                self.digests += chunk[start : start + DIGEST_BYTES]
+                self.blobs.append(here + start)
             elif kind == FILE:
                 self.files.append(read_file(chunk[start:end]))
             elif kind == STUB:
@@ -205,8 +207,8 @@ class Tabling:
             heads=heads,
             ended=ended,
             offsets=offsets,
-            digests=b"".join([digest for digest, _ in self.blobs]),
-            blobs=array("I", [offset for _, offset in self.blobs]),
+            digests=bytes(self.digests),
+            blobs=self.blobs,
             files=b"".join([digest for digest, _ in self.files]),
             sizes=array("Q", [size for _, size in self.files]),
         )
