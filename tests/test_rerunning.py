@@ -11,13 +11,15 @@ import anyio
 import anyio.lowlevel
 import pytest
 from crashes import Crashes
-from told import only, told
+from told import kinds, only, told
 
 from theater import (
     Actor,
     ActorRef,
     EffectInDoubtError,
     History,
+    Reason,
+    SetupError,
     Theater,
     effect,
     handler,
@@ -28,6 +30,7 @@ pytestmark = pytest.mark.real_clock
 GATES: dict[str, anyio.Event] = {}
 RUNS: list[str] = []
 AMOUNTS = [10]
+SEEN: list[Any] = []
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +38,7 @@ def fresh() -> None:
     """Gates and runs of this test alone."""
     GATES.clear()
     RUNS.clear()
+    SEEN.clear()
     AMOUNTS[:] = [10]
 
 
@@ -54,6 +58,9 @@ async def pay(amount: int) -> int:
 @effect(idempotent=True)
 async def look(number: int) -> int:
     await at(f"look {number}")
+    if SEEN:
+        chain = SEEN[0].chain("one")
+        SEEN.append(chain[chain.committed - 1].kind)
     return number
 
 
@@ -92,11 +99,37 @@ class Account(Actor):
         return reached
 
     @handler
+    async def many(self) -> None:
+        """Asks for something of each kind."""
+        assert self.other is not None
+        await self.context.store.store(b"content")
+        await self.other.tell(Account.deposit, 1)
+        await self.context.effect(pay, AMOUNTS[-1])
+        below = await self.context.spawn(Account(balance=5), name="below")
+        self.context.watch(below, Account.ended)
+        self.context.link(below)
+        self.context.after(3600, Account.wait)
+        await below.ask(Account.total)
+        await at("many")
+
+    @handler
+    async def ended(self, ref: ActorRef[Any], reason: Reason) -> None:
+        self.notes.append(f"{ref.name} {reason.value}")
+
+    @handler
     async def pay_once(self) -> str:
         try:
             return str(await self.context.effect(pay, 1))
         except EffectInDoubtError:
             return "in doubt"
+
+    @handler
+    async def pay_some(self) -> int:
+        return await self.context.effect(pay, AMOUNTS[-1])
+
+    @handler
+    async def look_and_see(self) -> None:
+        await self.context.effect(look, 1)
 
     @handler
     async def look_once(self) -> int:
@@ -331,3 +364,160 @@ async def test_a_run_that_goes_on_from_a_crash_may_crash_again_anywhere(quick_pa
             assert (await theater.resume()).left == ()
             await until_it_rang(theater)
             assert await facts(theater) == expected, f"after {count} events"
+
+
+# -- what runs again
+
+
+async def cut_off(tmp_path: Path, gate: str, asked: str, *, actor: Actor | None = None) -> Path:
+    """A crash while one handler stands at a gate."""
+
+    async def before(theater: Theater) -> None:
+        GATES[gate] = anyio.Event()
+        one = await theater.spawn(actor or Account(balance=100), name="one")
+        await one.tell(asked)
+        await until_at(gate)
+
+    return await crash(tmp_path / "theater", before)
+
+
+async def test_an_effect_of_which_nobody_knows_whether_it_ran_is_in_doubt(tmp_path: Path) -> None:
+    folder = await cut_off(tmp_path, "pay 1", "pay_once")
+    async with Theater(folder) as theater:
+        await theater.resume()
+        await theater.settled()
+
+        assert only(theater, theater.find("one"), "message/handled").body["message"] == 1
+        told_error = only(theater, theater.find("one"), "effect/ended").body["error"]
+        assert told_error["class"] == "EffectInDoubtError"
+        assert RUNS == ["pay 1"]
+
+
+async def test_an_idempotent_effect_runs_again_in_the_place_of_the_one_cut_off(tmp_path: Path) -> None:
+    folder = await cut_off(tmp_path, "look 1", "look_once")
+    GATES["look 1"].set()
+    async with Theater(folder) as theater:
+        await theater.resume()
+        await theater.settled()
+
+        one = theater.find("one")
+        assert only(theater, one, "effect/ended").body["answer"] == 1
+        assert len(told(theater, one, "effect/begun")) == 1
+        assert RUNS == ["look 1"] * 2
+
+
+async def test_while_a_handler_follows_its_record_nothing_is_recorded_or_done_twice(tmp_path: Path) -> None:
+    async def before(theater: Theater) -> None:
+        GATES["many"] = anyio.Event()
+        _, b = await two(theater)
+        await theater.find("a").tell(Account.many)
+        await until_at("many")
+        del b
+
+    folder = await crash(tmp_path / "theater", before)
+    before_it = [event.kind for event in History(folder).chain("a")]
+    async with Theater(folder) as theater:
+        await theater.resume()
+        a, b = theater.find("a"), theater.find("b")
+        assert [event.kind for event in theater.chain(a)] == [
+            *before_it, "actor/resumed", "message/retried",
+        ]  # fmt: skip
+        assert [event.body.get("message") for event in told(theater, a, "message/retried")] == [1]
+        assert RUNS.count("pay 10") == 1
+        assert await b.ask(Account.total) == 101
+        GATES["many"].set()
+        await theater.settled()
+        assert kinds(theater, a)[-1] == "message/handled"
+
+
+# -- what cannot
+
+
+async def test_code_that_differs_from_the_record_leaves_its_actor_and_all_below_it_as_they_are(
+    tmp_path: Path,
+) -> None:
+    async def before(theater: Theater) -> None:
+        GATES["many"] = anyio.Event()
+        await two(theater)
+        await theater.find("a").tell(Account.many)
+        await until_at("many")
+
+    folder = await crash(tmp_path / "theater", before)
+    chains = {one.name: one.head for one in History(folder).actors()}
+    AMOUNTS.append(11)
+    async with Theater(folder) as theater:
+        resumed = await theater.resume()
+        assert [ref.name for ref in resumed.refs] == ["b"]
+        differs, below = resumed.left
+        assert (differs.name, differs.seq) == ("a", 5)
+        assert differs.expected.startswith("effect/begun args=[10]")
+        assert differs.found.startswith("effect/begun args=[11]")
+        assert "at 5, expected effect/begun args=[10]" in differs.why
+        assert (below.name, below.why) == ("a/below", "its supervisor is asleep")
+        await theater.settled()
+        assert theater.statistics().unaccounted == 0
+        with pytest.raises(SetupError, match="does not follow the record"):
+            await theater.spawn(Account(), name="a", resume=True)
+    assert {one.name: one.head for one in History(folder).actors() if one.name != "b"} == {
+        name: head for name, head in chains.items() if name != "b"
+    }
+    assert RUNS.count("pay 11") == 0
+
+    AMOUNTS[:] = [10]
+    GATES["many"].set()
+    async with Theater(folder) as theater:
+        assert (await theater.resume()).left == ()
+        await theater.settled()
+        assert kinds(theater, theater.find("a"))[-1] == "message/handled"
+
+
+async def test_an_actor_that_was_laid_down_wakes_in_the_same_run_when_its_code_is_back(
+    tmp_path: Path,
+) -> None:
+    folder = await cut_off(tmp_path, "pay 10", "pay_some")
+    AMOUNTS.append(11)
+    async with Theater(folder) as theater:
+        [left] = (await theater.resume()).left
+        AMOUNTS[:] = [10]
+        assert [ref.name for ref in (await theater.resume()).refs] == ["one"] == [left.name]
+        await theater.settled()
+        assert (
+            only(theater, theater.find("one"), "effect/ended").body["error"]["class"] == "EffectInDoubtError"
+        )
+
+
+async def test_a_message_that_ends_the_process_each_time_has_failed_after_three_more_tries(
+    tmp_path: Path,
+) -> None:
+    folder = await cut_off(tmp_path, "look 1", "look_once")
+    for number in range(3):
+        async with Theater(folder, closing=0) as theater:
+            await theater.resume()
+            await until_at("look 1", times=number + 2)
+            stage = theater._stage
+            assert stage is not None
+            await stage.committed()
+            folder = Path(shutil.copytree(folder, tmp_path / f"again {number}"))
+    async with Theater(folder) as theater:
+        assert (await theater.resume()).left == ()
+        await theater.settled()
+        one = theater.find("one")
+        assert len(told(theater, one, "message/retried")) == 4
+        assert only(theater, one, "message/handled").body["error"]["class"] == "RetriedTooOftenError"
+        assert only(theater, one, "actor/failed").body["handler"] == "look_once"
+        assert len(told(theater, one, "actor/restarted")) == 1
+        assert await one.ask(Account.total) == 100
+    assert RUNS == ["look 1"] * 4
+
+
+async def test_that_a_message_is_tried_again_is_durable_before_its_handler_hears_anything(
+    tmp_path: Path,
+) -> None:
+    """One that asked nothing, and one that waits for an answer, begin only when the try is committed."""
+    folder = await cut_off(tmp_path, "look 1", "look_and_see")
+    async with Theater(folder) as theater:
+        SEEN[:] = [theater]
+        GATES["look 1"].set()
+        await theater.resume()
+        await theater.settled()
+    assert SEEN[1:] == ["message/retried"]

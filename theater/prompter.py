@@ -98,8 +98,12 @@ class Prompter:
 
     async def place(self, event: Event) -> None:
         """Wait until all that stands before this request in the chain was asked and told."""
+        future: Future[None] = self._turn.cell.loop.create_future()
         if self._script.current is not None and self._script.current.seq <= event.seq:
-            future = self._places[event.seq] = self._turn.cell.loop.create_future()
+            self._places[event.seq] = future
+            await future
+        elif self._turn.prompter is not self:  # it was the last
+            self._tell_live([(future, None)])
             await future
 
     def outcome(self, request: int, *, is_ask: bool = False) -> Future[Event | None]:
@@ -112,7 +116,7 @@ class Prompter:
             self._turn.asks.add(future)
             future.add_done_callback(self._turn.asks.discard)
         if self._turn.prompter is not self:  # it went live meanwhile
-            future.set_result(None)
+            self._tell_live([(future, None)])
         else:
             self._waiters[request] = future
             self._go_on()
@@ -195,12 +199,16 @@ class Prompter:
         live()
         told += [(waiter, None) for waiter in self._waiters.values()]
         self._waiters = {}
+        self._tell_live(told)
+        told.clear()
+
+    def _tell_live(self, told: list[tuple[Future[Any], Event | None]]) -> None:
         journal = self._turn.cell.theater.journal
-        if journal.durable:
-            for future, outcome in told:
-                if not future.done():
-                    journal.then(future, outcome)
-            told.clear()
+        for future, outcome in told:
+            if journal.durable and not future.done():
+                journal.then(future, outcome)
+            else:
+                _tell(future, outcome)
 
 
 def _tell(waiter: Future[Event | None], event: Event | None) -> None:
