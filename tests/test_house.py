@@ -57,6 +57,7 @@ SHELL_TEXT = """
     waits
     turn
     prompter
+    failed
     extras
     settling
     leftovers

@@ -141,8 +141,8 @@ class Slot(Onward):
     def is_awaited(self) -> bool:
         """Whether its asker waits; one that has left is noted down, and the slot closed."""
         prompter = prompter_of(self.cell)
-        if prompter is not None:
-            is_awaited = prompter.goes_live and self.future is not None and not self.future.done()
+        if prompter is not None and prompter.goes_live:
+            is_awaited = self.future is not None and not self.future.done()
             return self.is_open and (is_awaited or prompter.answers(self.seq))
         if self.is_open and self.future is not None and self.future.done():
             self._close()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from theater import leftovers, settling
 from theater.codec import ActorAddress
-from theater.errors import ActorFailedError, DeliveryError, EffectFailedError
+from theater.errors import DeliveryError, EffectFailedError
+from theater.failed import failure
 from theater.failure import recorded_error
 from theater.loop import Cancelled, Future
 from theater.turn import message, sent_body
@@ -130,16 +131,13 @@ def error_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> BaseExce
     """The error by which a message ended; None if it has an answer."""
     if "error" not in told:
         return None
-    return told_error(target, envelope, told["error"], failed="failed" in told)
+    return (
+        failure(target, envelope, told) if "failed" in told else told_error(target, envelope, told["error"])
+    )
 
 
-def told_error(
-    target: Cell, envelope: Envelope, told: dict[str, Any], *, failed: bool = False
-) -> BaseException:
-    """The error that stands in the record, as whoever asked gets it."""
-    if failed:
-        what = f"{target.class_name} {target.name!r} failed in {envelope.plan.name}"
-        return ActorFailedError(f"{what}: {told['class']}: {told['text']}")
+def told_error(target: Cell, envelope: Envelope, told: dict[str, Any]) -> BaseException:
+    """The error that stands in the record and is none of a failure, as whoever asked gets it."""
     if is_declared(envelope.plan, told):
         return envelope.plan.restore_error(told, target.theater.recall)
     error = recorded_error(told)
@@ -156,7 +154,7 @@ def is_declared(plan: HandlerPlan, told: dict[str, Any]) -> bool:
 async def _refused(turn: Turn, target: Cell, envelope: Envelope, told: dict[str, Any]) -> NoReturn:
     if told["class"] == "TimeoutError":  # its asker gave up while it waited for room
         raise turn.abandon("the asker gave up")
-    if told["class"] == "Cancelled":  # a time limit of the handler's own, which will come again
+    if told["class"] == "CancelledError":  # a time limit of the handler's own, which will come again
         await turn.cell.loop.create_future()
     raise told_error(target, envelope, told)
 

@@ -81,9 +81,7 @@ async def receive(prompter: Prompter, end: End) -> Any:
     elif end is end.talk.opener and prompter.has_failed(end.seq):
         failed = await prompter.outcome(end.seq)
         assert failed is not None
-        told_error = failed.body["error"]
-        is_failure = "failed" in failed.body
-        error = prompted.told_error(end.talk.target, end.talk.envelope, told_error, failed=is_failure)
+        error = prompted.error_of(end.talk.target, end.talk.envelope, failed.body) or error
     elif end.turn is not None and end is end.talk.accepter and isinstance(error, Exception):
         end.turn.gave_up = error
     end.leave(error if isinstance(error, Exception) else None)

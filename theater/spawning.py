@@ -89,7 +89,7 @@ async def _prompted(
     """The child of an actor whose handler runs again; and what it still waits for."""
     prompter = prompted.prompter_of(parent)
     assert prompter is not None
-    plan = plan_of(type(actor))
+    plan = plan_of(type(_checked(parent, actor)))
     path = None if name is None else path_of(parent, name)
     limits.check_spawn(parent, plan.class_name, options)
     told = limits.narrowed(parent, options).to_plain()
@@ -144,11 +144,7 @@ def _make(
 ) -> tuple[Cell, int]:
     """An actor that has begun, and the seq of the intent in the chain of its supervisor."""
     theater.check_open(above)
-    if not isinstance(actor, Actor):
-        hint = f"; pass an instance: {actor.__name__}()" if isinstance(actor, type) else ""
-        raise SetupError(f"spawn takes an actor, not {actor!r}{hint}")
-    if above is not None and above.is_ending:
-        raise SetupError(f"{above.name} is stopping and starts no more children")
+    actor = _checked(above, actor)
     plan = plan_of(type(actor))
     spawner = above or theater.current_cell()
     limits.check_spawn(spawner, plan.class_name, options)
@@ -166,6 +162,16 @@ def _make(
     supervisor.add_child(above, cell)
     begin(cell, state)
     return cell, seq
+
+
+def _checked(above: Cell | None, actor: object) -> Actor:
+    """Let through what can be started here."""
+    if not isinstance(actor, Actor):
+        hint = f"; pass an instance: {actor.__name__}()" if isinstance(actor, type) else ""
+        raise SetupError(f"spawn takes an actor, not {actor!r}{hint}")
+    if above is not None and above.is_ending:
+        raise SetupError(f"{above.name} is stopping and starts no more children")
+    return actor
 
 
 def check_free(theater: Stage, path: str, refusal: dict[str, Any] | None = None) -> None:

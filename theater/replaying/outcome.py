@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from theater import settling
+from theater.failed import is_of_the_runtime
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from theater.replaying.steps import Played
 
 _MARKS = ("abandoned", "cancelled", "deferred", "failed", "forwarded", "stashed")
-_CUT_OFF = "Cancelled"  # how the runtime names the error of a message that it cut off itself
 
 
 def recorded(body: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,8 +29,7 @@ def was_cut_off(played: Played) -> bool:
     body, name = played.handled.body, played.first.body["handler"]
     if "cancelled" in body:
         return True
-    error = body.get("error", {})
-    return error.get("class") == _CUT_OFF and str(error["text"]).endswith(f" while it handled {name}")
+    return "failed" in body and is_of_the_runtime(body["error"], "", name)
 
 
 def returned(cell: Cell, envelope: Envelope, answer: Any) -> dict[str, Any]:

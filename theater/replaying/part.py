@@ -17,6 +17,7 @@ from theater.owning import give_stores, store_supervisor
 from theater.plan import plan_of
 from theater.replaying.hooks import arguments
 from theater.replaying.report import DifferenceError, described, differ
+from theater.replaying.served import envelope_of
 from theater.restart import Restore
 from theater.store.fold import Fold
 
@@ -101,13 +102,13 @@ class Part:
             if name not in cell.plan.handlers:
                 raise TypeError(f"{cell.class_name} has no handler {name!r}")  # noqa: TRY301  # told the same way
             handler = cell.plan.handlers[name]
-            args, kwargs = handler.restore(*plain, self.stage.recall)
+            restored = handler.restore(*plain, self.stage.recall)
         except TypeError as error:
             told: dict[str, Any] = {key: body[key] for key in ("handler", "args", "kwargs") if key in body}
             expected = described(event.kind, told)
             raise DifferenceError(event.seq, expected=expected, found=str(error)) from error
-        envelope = Envelope(handler, args, kwargs, plain)
-        if body["ask"]:
+        envelope = envelope_of(cell, handler, restored, plain, opens="opens" in body)
+        if body["ask"] and envelope.reply is None:
             envelope.reply = cell.loop.create_future()
         if body["from"] is not None:
             actor, seq, head = body["from"]
@@ -134,6 +135,13 @@ class Part:
             self.load(event, event.body["state"])
 
     def _resumed(self, event: Event) -> None:
+        """It goes on in another process: what was set aside is in the mailbox again, outside nobody waits."""
+        extras = self.cell.extras
+        if extras is not None:
+            extras.stash = []
+            for slot in tuple(extras.slots or ()):
+                if slot.envelope.sender is None:
+                    slot.withdraw()
         self.load(event, event.body.get("state") or self.state)
 
     def _restarted(self, event: Event) -> None:

@@ -90,7 +90,7 @@ class Rehearsal:
     async def _go_on(self, stage: ShadowStage) -> None:
         for step in steps(self._events(stage)):
             first = step if isinstance(step, Event) else step.first
-            stage.now = first.time
+            stage.reach(first.time)
             if self._part is None:
                 self._part = Part(stage, first)
             self._part.expect(first)

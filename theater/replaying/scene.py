@@ -45,6 +45,7 @@ class Scene:
         self._limit = cell.loop.time() + (played.last.time - played.first.time) / _BILLION + _DAY
         self._prompter: Prompter | None = None
         self._error: Exception | None = None  # why it was broken off
+        self._fatal: BaseException | None = None  # what ends the program
         self._found: dict[str, Any] = {}  # how it ended
         self._cuts = 0
         self._task: Task[None] | None = None
@@ -58,20 +59,23 @@ class Scene:
         """
         cell = self._cell
         cell.current = self._envelope
+        cell.is_ending = self._envelope.plan is cell.plan.hooks.get("on_stop")
         self._envelope.begun = self._envelope.placed = True
         if self._played.received is not None:
             self._prompter = self._lead(self._played.received)
         self._task = task = Task(self._run(), loop=cell.loop, context=context)
         cell.task = task
         task.add_done_callback(self._ended)
+        if self._envelope.reply is not None and self._has_left():
+            self._envelope.reply.cancel()
         if self._prompter is not None:
             self._prompter.begin()
         await until_done(self._over)
         await self._end()
         if self._error is not None:
             raise self._error
-        if not task.cancelled():  # as a task is that was told to at its very end
-            task.result()  # raises what ends the program
+        if self._fatal is not None:
+            raise self._fatal
         found = self._found
         assert cell.keeper is not None
         if self._is_cut or "failed" in found:
@@ -111,6 +115,12 @@ class Scene:
             self._error = error
             self._cut()
 
+    def _has_left(self) -> bool:
+        """Whether the asker left, and no request tells when: then it has left from the beginning."""
+        handled, inside = self._played.handled, self._played.inside
+        is_left = handled is not None and "abandoned" in handled.body
+        return is_left and not any("abandoned" in event.body and "message" in event.body for event in inside)
+
     def _lead(self, received: Event) -> Prompter:
         """A turn that stands where the recorded one stood, and its prompter."""
         turn = self._cell.turn = Turn(self._cell)
@@ -125,7 +135,8 @@ class Scene:
                 breakpoint()  # noqa: T100  # `break_at` asks for it; the handler is called next
             answer = await envelope.plan.call(cell.actor, *envelope.args, **envelope.kwargs)
             self._found = returned(cell, envelope, answer)
-        except PROGRAM_ENDS:
+        except PROGRAM_ENDS as error:
+            self._fatal = error
             raise
         except BaseException as error:  # noqa: BLE001  # whatever a handler raises is its outcome
             self._found = raised(cell, envelope, error)
@@ -166,7 +177,8 @@ class Scene:
         elif self._cuts == PATIENCE + 1:
             close_coroutine(task)
         else:
-            self._error = self._error or self._difference("nothing: the handler does not let go")
+            if not self._is_cut:
+                self._error = self._error or self._difference("nothing: the handler does not let go")
             self._ended(task)
 
     def _differs(self, found: Difference) -> None:

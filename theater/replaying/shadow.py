@@ -28,6 +28,8 @@ from theater.replaying.source import Source
 from theater.stage import Stage
 from theater.store.fold import Fold
 
+_BILLION = 1_000_000_000
+
 
 class ShadowLoop(VirtualLoop):
     """Virtual time that asks, whenever all is still, whether it may pass.
@@ -40,12 +42,17 @@ class ShadowLoop(VirtualLoop):
         super().__init__()
         self._on_still = on_still
 
+    def follow(self, seconds: float) -> None:
+        """Let the clock stand there, unless it is further already."""
+        self._virtual_time = max(self._virtual_time, seconds)
+
     def _stirs(self, timeout: float | None) -> bool:
         is_alone = len(self._selector.get_map()) == 1  # type: ignore[attr-defined]  # the loop's own pipe
         return is_alone and not self._threads_work() and self._on_still(timeout)
 
     def _break_deadlock(self) -> None:
-        self._on_still(None)
+        if not self._on_still(None):
+            super()._break_deadlock()
 
 
 class _ReadingJournal(MemoryJournal):
@@ -60,6 +67,9 @@ class _ReadingJournal(MemoryJournal):
     ) -> NoReturn:
         del seq, data, leaf, blobs
         raise AssertionError(f"a replay appends nothing, least of all to {actor.hex()}")
+
+    def event(self, actor: bytes, seq: int) -> bytes:
+        return self._source.chain(actor)[seq].data
 
     def read(self, digest: bytes) -> bytes:
         return super().read(digest) if super().holds(digest) else self._source.read(digest)
@@ -98,8 +108,10 @@ class ShadowStage(Stage):
     """A stage for one actor and its record."""
 
     __slots__ = (
+        "_beginning",
         "_births",
         "_casting",
+        "_clock",
         "_folds",
         "_puppets",
         "_source",
@@ -139,17 +151,24 @@ class ShadowStage(Stage):
         self._puppets: dict[bytes, Cell] = {}
         self._folds: dict[bytes, tuple[Fold, int]] = {}  # of stores that were granted; up to which seq
         self.journal = _ReadingJournal(source)
-        self.now = 0  # nanoseconds since 1970 UTC
+        self.now = self._beginning = 0  # nanoseconds since 1970 UTC
         self.on_odd = on_odd
         self.on_fault = on_fault
         self.recorder = _Comparing(self)
 
     def begin(self, loop: Loop) -> None:
-        self.loop = loop
+        assert isinstance(loop, ShadowLoop)
+        self.loop = self._clock = loop
         self.slow = self.slice = float("inf")
         self.beating = True  # on a virtual clock nothing beats
         self.watch = TaskWatch.of(loop)
         self.watch.begin()
+
+    def reach(self, time: int) -> None:
+        """Go on to this moment, nanoseconds since 1970 UTC; the loop's clock begins with the first."""
+        self._beginning = self._beginning or time
+        self.now = time
+        self._clock.follow((time - self._beginning) / _BILLION)
 
     def end(self) -> None:
         self.watch.end()
