@@ -8,10 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from theater import prompted
-from theater.errors import ChannelClosedError, NotRunningError, RefusedError
+from theater.errors import ChannelClosedError, NotRunningError
 from theater.failure import recorded_error
 from theater.shape import Shape
-from theater.turn import message
 
 if TYPE_CHECKING:
     from theater.flow import Flow
@@ -32,21 +31,19 @@ async def read(prompter: Prompter, flow: Flow) -> dict[str, Any]:
 
 
 async def acceptance(prompter: Prompter, talk: Talk) -> None:
-    """Wait until the record says whether the channel was accepted.
-
-    Raises:
-        RefusedError, ActorFailedError: it was not; so does whatever the handler declares.
-    """
+    """Wait until the record says whether the channel was accepted, and how its handler ended if not."""
     sender = talk.envelope.sender
     assert sender is not None
     told = await prompter.outcome(sender[1], is_ask=True)
     if told is None:
         raise NotRunningError(f"{talk.name} was not accepted before the process ended")
     if "accepted" not in told.body:
-        prompted.answer_of(talk.target, talk.envelope, told.body)
-        text = f"{talk.target.name} ended {talk.envelope.plan.name} without accepting the channel"
-        raise RefusedError(text, message=message(talk.target, talk.envelope))
-    talk.was_accepted = True
+        error = prompted.error_of(talk.target, talk.envelope, told.body)
+        if error is None:
+            talk.reply.set_result(None)
+        else:
+            talk.reply.set_exception(error)
+    talk.was_accepted = "accepted" in told.body
     talk.accepted.set_result(None)
 
 
@@ -59,7 +56,10 @@ def send(prompter: Prompter, end: End, plain: Any) -> None:
     """
     body = end.sent_body("@channel", [plain])
     if not prompter.expects("message/sent", body):
-        raise ChannelClosedError(f"{end.talk.name} is closed")
+        closed = ChannelClosedError(f"{end.talk.name} is closed")
+        if end.turn is not None and end is end.talk.accepter:
+            end.turn.gave_up = closed
+        raise closed
     event = prompter.ask("message/sent", body)
     if "error" in event.body:
         raise recorded_error(event.body["error"])

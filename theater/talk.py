@@ -263,9 +263,10 @@ class End:
 
     def sent_body(self, handler: str, args: list[Any]) -> dict[str, Any]:
         """What the record says of something that goes to the other side."""
-        other, sender = self.talk.other(self).cell, self.talk.envelope.sender
+        talk, sender = self.talk, self.talk.envelope.sender
+        other = talk.target if self is talk.opener else talk.opener.cell
         to = limits.OUTSIDE if other is None else other.id
-        if other is None and sender is not None and self is self.talk.accepter:
+        if other is None and sender is not None:
             to = sender[0]
         return {"to": to, "ask": False, "args": args, "channel": self.seq, "handler": handler}
 

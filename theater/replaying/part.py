@@ -20,6 +20,7 @@ from theater.replaying.report import DifferenceError, described, differ
 from theater.replaying.served import envelope_of
 from theater.restart import Restore
 from theater.store.fold import Fold
+from theater.talk import Opening
 
 if TYPE_CHECKING:
     from theater.replaying.shadow import ShadowStage
@@ -113,6 +114,8 @@ class Part:
         if body["from"] is not None:
             actor, seq, head = body["from"]
             envelope.sender = actor, seq, head
+            if isinstance(envelope, Opening):
+                envelope.talk.opener.cell = self.stage.cell_of(actor)
         return envelope
 
     def load(self, event: Event, state: dict[str, Any]) -> None:

@@ -90,6 +90,9 @@ class Scene:
             return False
         if self._cuts or (self._is_cut and self._is_at_its_cut(timeout)):
             self._cut()
+        elif timeout is None and self._may_give_up():
+            assert self._cell.turn is not None
+            self._cell.turn.give_up()
         elif timeout is None:
             self._differs(Difference(*self._next(), found="nothing: the handler waits for ever"))
         elif self._cell.loop.time() + timeout > self._limit:
@@ -114,6 +117,13 @@ class Scene:
         if self._error is None:
             self._error = error
             self._cut()
+
+    def _may_give_up(self) -> bool:
+        """Whether the handler waits, and the record says that nobody waited for it in the end."""
+        turn, handled = self._cell.turn, self._played.handled
+        if turn is None or turn.gave_up is not None or not turn.asks or handled is None:
+            return False
+        return "abandoned" in handled.body
 
     def _has_left(self) -> bool:
         """Whether the asker left, and no request tells when: then it has left from the beginning."""

@@ -178,12 +178,16 @@ class ShadowStage(Stage):
         self._puppets[cell.id] = self.cells[cell.id] = cell
 
     def recall(self, address: ActorAddress) -> ActorRef[Any]:
-        cell = self._puppets.get(address.id)
-        if cell is None:
-            cell = self._puppets[address.id] = self._puppet(address.id)
-        return cell.ref
+        return self.cell_of(address.id).ref
 
     world = recall
+
+    def cell_of(self, id: bytes) -> Cell:
+        """The actor itself, or the puppet for another."""
+        cell = self._puppets.get(id)
+        if cell is None:
+            cell = self._puppets[id] = self._puppet(id)
+        return cell
 
     def birth(self, actor: bytes) -> Mapping[str, Any] | None:
         """The body of an actor's first event; None where it is not in the record."""
