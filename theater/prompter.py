@@ -142,11 +142,6 @@ class Prompter:
         """What was recorded and neither asked nor told yet."""
         return self._script.rest()
 
-    @property
-    def is_of_replay(self) -> bool:
-        """Nothing goes live behind the record."""
-        return self._live is None
-
     def ended(self) -> None:
         """The handler has ended: if more was recorded, that is a difference."""
         if self.difference is None and self._script.current is not None:

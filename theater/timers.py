@@ -70,9 +70,9 @@ class Timer:
         self.seq = prompter.ask("timer/set", self.told_body()).seq
         timers = (self._cell.timers or {}).values()
         there = next((timer for timer in timers if timer.seq == self.seq), self)
-        if there is self and prompter.is_of_replay:
+        if there is self and not prompter.goes_live:
             self._cell.timers = {**(self._cell.timers or {}), id(self): self}
-        if there is self and (prompter.is_of_replay or prompter.cancels(self.seq)):
+        if there is self and (not prompter.goes_live or prompter.cancels(self.seq)):
             self._handle = self._cell.loop.call_later(self.delay, _never)
             self._handle.cancel()  # as it stood then; when it fires, the record says
         return there
