@@ -708,7 +708,7 @@ async def test_the_world_outside_has_a_late_answer_once_it_is_committed(
     waiting: Waiting, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     journal = SlowJournal()
-    monkeypatch.setattr("theater.stage.MemoryJournal", lambda **_: journal)
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", lambda **_: journal)
     async with Theater() as theater:
         desk = await theater.spawn(Desk())
         await waiting.ask(desk.ask, Desk.order, "tea")

@@ -67,7 +67,7 @@ async def theater(
 ) -> AsyncIterator[Theater]:
     """A theater on the slow journal."""
     del anyio_backend
-    monkeypatch.setattr("theater.stage.MemoryJournal", lambda **_: journal)
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", lambda **_: journal)
     async with Theater() as theater:
         yield theater
         journal.holds_back = False

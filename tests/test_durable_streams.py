@@ -125,7 +125,7 @@ async def test_an_outside_reader_is_told_when_the_journal_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = FailingDisk(0)
-    monkeypatch.setattr("theater.stage.DiskJournal", partial(DiskJournal, calls=failing.calls))
+    monkeypatch.setattr("theater.notary.choice.DiskJournal", partial(DiskJournal, calls=failing.calls))
     theater = Theater(tmp_path / "theater")
     await theater.open()
     producer = await theater.spawn(Producer())
@@ -145,7 +145,7 @@ async def test_an_outside_listener_is_told_when_the_journal_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing = FailingDisk(0)
-    monkeypatch.setattr("theater.stage.DiskJournal", partial(DiskJournal, calls=failing.calls))
+    monkeypatch.setattr("theater.notary.choice.DiskJournal", partial(DiskJournal, calls=failing.calls))
     theater = Theater(tmp_path / "theater")
     await theater.open()
     producer = await theater.spawn(Producer())

@@ -623,7 +623,7 @@ async def test_what_was_done_is_not_withdrawn_by_an_asker_that_no_longer_waits_f
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     journal = SlowJournal()
-    monkeypatch.setattr("theater.stage.MemoryJournal", lambda **_: journal)
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", lambda **_: journal)
     async with Theater() as theater:
         _, middle, last = await open_office(theater)
         journal.holds_back = True
@@ -846,7 +846,7 @@ async def test_the_world_outside_has_the_last_ones_answer_once_it_is_committed(
     waiting: Waiting, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     journal = SlowJournal()
-    monkeypatch.setattr("theater.stage.MemoryJournal", lambda **_: journal)
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", lambda **_: journal)
     async with Theater() as theater:
         first, _, last = await open_office(theater)
         journal.holds_back = True

@@ -58,7 +58,7 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Callable[..., FailingDisk]:
 
     def put(nth: int = 0) -> FailingDisk:
         failing = FailingDisk(nth, for_ever=bool(nth))
-        monkeypatch.setattr("theater.stage.DiskJournal", partial(DiskJournal, calls=failing.calls))
+        monkeypatch.setattr("theater.notary.choice.DiskJournal", partial(DiskJournal, calls=failing.calls))
         return failing
 
     return put

@@ -64,7 +64,7 @@ def small_journals(
     """Theaters whose journals do in a few thousand bytes what others do in as many million."""
     journal = partial(DiskJournal, calls=calls, origin=origin, segment_bytes=segment_bytes)
     with (
-        patch("theater.stage.DiskJournal", journal),
+        patch("theater.notary.choice.DiskJournal", journal),
         patch("theater.journal.disk.BLOB_LIMIT", 20),
         patch("theater.journal.log._NEXT", segment_bytes // 2),
         patch("theater.journal.segment.LEAST_AHEAD", 8 << 10),
