@@ -37,7 +37,8 @@ from theater.journal.sealed import (
     tabled,
     write_index,
 )
-from theater.journal.table import Table
+from theater.journal.table import Table, Tabling
+from theater.journal.walk import Walk
 from theater.verify import verify
 
 pytestmark = [pytest.mark.anyio, pytest.mark.real_clock]
@@ -156,6 +157,14 @@ def _of_another_folder(folder: Folder) -> None:
     write(folder, replaced(table, note=other), check=check)
 
 
+def _of_a_prefix(folder: Folder) -> None:
+    batches = [batch for batch in Walk(folder, origin=ORIGIN) if batch.place.segment == 1]
+    tabling = Tabling(ORIGIN)
+    for batch in batches[:-1]:
+        tabling.add(batch)
+    write(folder, tabling.table(), check=0)
+
+
 def made(folder: Folder, segment: int) -> tuple[Table, int]:
     found = tabled(folder, segment, origin=ORIGIN)
     assert found is not None
@@ -181,9 +190,7 @@ DAMAGES: dict[str, Callable[[Folder], object]] = {
     ),
     "of another segment": lambda folder: folder.index(1).write_bytes(folder.index(2).read_bytes()),
     "of another folder": _of_another_folder,
-    "of a prefix": lambda folder: write(
-        folder, replaced(made(folder, 1)[0], end=made(folder, 1)[0].commit), check=0
-    ),
+    "of a prefix": _of_a_prefix,
 }
 
 
@@ -193,6 +200,7 @@ async def test_an_index_that_does_not_fit_is_made_anew(folder: Folder, damage: s
     before, kept = what_is_in(load(folder, ORIGIN).index), contents_of(folder.indexes)
     DAMAGES[damage](folder)
     assert contents_of(folder.indexes) != kept
+    assert read_index(folder, 1, origin=ORIGIN) is None
 
     assert what_is_in(reopen(folder.path)) == before
     assert contents_of(folder.indexes) == kept
@@ -255,6 +263,22 @@ async def test_where_indexes_contradict_each_other_the_segments_count(folder: Fo
 
         assert what_is_in(reopen(folder.path)) == before
         assert contents_of(folder.indexes) == kept
+
+
+async def test_a_table_that_does_not_follow_the_one_before_it_is_refused(folder: Folder) -> None:
+    first, second = made(folder, 1)[0], made(folder, 2)[0]
+
+    for wrong, said in (
+        (first, "a frontier of"),
+        (replaced(second, size=second.size + 1), "a frontier of"),
+        (replaced(second, root=bytes(32)), "a frontier of"),
+        (replaced(second, firsts=array("Q", [0] * len(second.firsts))), "expected event [1-9]"),
+    ):
+        index = Index(ORIGIN, digest_at=lambda _: b"")
+        index.take(first)
+
+        with pytest.raises(CorruptJournalError, match=said):
+            index.take(wrong)
 
 
 @pytest.mark.usefixtures("unread")
@@ -449,24 +473,41 @@ async def test_chains_and_contents_of_sealed_segments_go_on(folder: Folder) -> N
     await journal.close()
 
 
-async def test_two_contents_whose_digests_begin_alike_are_both_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("between", [0, 3])
+async def test_two_contents_whose_digests_begin_alike_are_both_kept(tmp_path: Path, between: int) -> None:
     first = sha256(b"one").digest()
     second = first[:8] + bytes(24)
-    for _ in range(2):
-        journal = DiskJournal(tmp_path / "theater", key=KEY, segment_bytes=1)
-        await journal.open()
-        for digest, content in ((first, b"one"), (second, b"another")):
-            journal.put(digest, content, kept=True)
-            if not journal.tips():
-                await committed(journal)
-        assert (journal.read(first), journal.read(second)) == (b"one", b"another")
-        assert (journal.size_of(first), journal.size_of(second)) == (3, 7)
-        assert not journal.holds(first[:9] + bytes(23))
-        journal.forget(first)
-        assert (journal.holds(first), journal.holds(second)) == (False, True)
-        journal.put(first, b"one", kept=True)
-        assert journal.read(first) == b"one"
-        await journal.close()
+    journal = DiskJournal(tmp_path / "theater", key=KEY, segment_bytes=1)
+    await journal.open()
+    scribe = Scribe(journal)
+    journal.put(first, b"one", kept=True)
+    while len(Folder(tmp_path / "theater").numbers()) <= between:
+        scribe.write()
+        await committed(journal)
+    journal.put(second, b"another", kept=True)
+    for _ in range(4):
+        scribe.write()
+        await committed(journal)
+    require_both(journal, first, second)
+    await journal.close()
+
+    journal = DiskJournal(tmp_path / "theater", key=KEY, segment_bytes=1)
+    await journal.open()
+    require_both(journal, first, second)
+    journal.forget(first)
+    assert (journal.holds(first), journal.holds(second)) == (False, True)
+    journal.put(first, b"one", kept=True)
+    require_both(journal, first, second)
+    journal.forget(second)
+    assert (journal.holds(first), journal.holds(second)) == (True, False)
+    await journal.close()
+
+
+def require_both(journal: DiskJournal, first: bytes, second: bytes) -> None:
+    assert (journal.read(first), journal.read(second)) == (b"one", b"another")
+    assert (journal.size_of(first), journal.size_of(second)) == (3, 7)
+    assert journal.read_at(second, 2, 3) == b"oth"
+    assert not journal.holds(first[:9] + bytes(23))
 
 
 def test_a_blob_takes_far_less_than_150_bytes_of_memory() -> None:
