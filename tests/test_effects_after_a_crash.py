@@ -165,7 +165,7 @@ async def test_a_wait_for_another_attempt_goes_on_after_the_crash(tmp_path: Path
     first, again = (event for event in told(image, "effect/begun") if "late" in event.body["effect"])
     assert found == [0, 7]
     assert again.body["retries"] == first.seq
-    assert CALLS == [(7, f"{first.actor.hex()}-{first.seq}")] * 2
+    assert [(7, f"{first.actor.hex()}-{first.seq}")] * 2 == CALLS
 
 
 def told_live(theater: Theater, doer: ActorRef[Doer]) -> bool:
