@@ -32,6 +32,9 @@ from theater.compacting import carry_out
 from theater.content import ContentRef
 from theater.culling import Limits
 from theater.journal.calls import Calls
+from theater.journal.folder import Folder
+from theater.journal.loading import Loaded, load
+from theater.journal.log import Log
 from theater.journal.opening import open_folder
 from theater.journal.reader import Reader
 from theater.plain import Outlined
@@ -275,6 +278,73 @@ async def test_whoever_looks_on_goes_on_looking(path: Path) -> None:
     )
     assert history.prove(history.chain("office")[-1]).event.seq == len(history.chain("office")) - 1
     assert history.verify().ok
+
+
+async def test_whoever_looks_at_a_chain_meanwhile_finds_what_is_left_of_it(path: Path) -> None:
+    await worked(path)
+    history = History(path)
+    office = history.chain("office")
+    before = [event.data for event in office]
+
+    gone = compact(path).removed[0]
+    chain = history.chain(gone.actor)
+    history = History(path)
+    clerk = history.chain(gone.actor)
+    compact(path, erase=[gone.actor])
+
+    assert [event.data for event in office] == before
+    with pytest.raises(HistoryCutError, match="was removed"):
+        chain[gone.first]
+    assert clerk[-1].kind == "actor/stopped"
+
+
+async def test_whoever_only_proves_goes_on_when_a_folder_was_compacted(path: Path) -> None:
+    await worked(path)
+    history = History(path)
+    before = history.checkpoint()
+
+    compact(path)
+    await worked(path, jobs=1)
+
+    newest = History(path).chain("office")[-1]
+    assert history.checkpoint() != before
+    assert history.checkpoint() == History(path).checkpoint()
+    assert history.event(newest.hash.hex()) == newest
+    assert history.prove(newest).event == newest
+
+
+def test_a_folder_that_is_compacted_while_it_is_read_is_read_anew(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    handmade(path)
+
+    def read_slowly(folder: Folder, origin: str) -> Loaded:
+        loaded = load(folder, origin)
+        monkeypatch.undo()
+        compact(path, key=KEY)
+        return loaded
+
+    monkeypatch.setattr("theater.journal.reader.load", read_slowly)
+    history = History(path)
+
+    assert list(history.chain(BOB)) == list(History(path).chain(BOB))
+    assert history.prove(history.chain(BOB)[-1])
+
+
+async def test_what_was_removed_is_told_at_the_very_end_of_a_segment(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worked(path)
+    last = path / "segments" / "00000001"
+    defaults = Log.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "segment_bytes", last.stat().st_size + 1)  # full with what is told
+
+    compact(path)
+
+    require_verified(path)
+    await worked(path, jobs=1)
+    require_verified(path)
 
 
 def test_a_folder_that_does_not_verify_is_left_as_it_is(path: Path) -> None:

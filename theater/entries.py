@@ -29,6 +29,7 @@ class Entries:
 
     def refresh(self) -> None:
         """Take in what was committed since the last time; all of it anew if the folder was compacted."""
+        self._reader.refresh()
         if self._rewritings != self._reader.rewritings():
             self._begin()
         walk = self._reader.walk(since=self._place)

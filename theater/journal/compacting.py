@@ -106,8 +106,8 @@ class Compaction:
         batch.seal(self._opened.signer.sign(checkpoint), self._frontier.size)
         log.write(batch)
         log.look_ahead()
-        self._place = log.after(batch.end)
-        return Pending(self._place, frontier=self._frontier)
+        self._place = batch.end
+        return Pending(log.after(batch.end), frontier=self._frontier)
 
     def _write_anew(self, number: int, cut: Cut) -> None:
         old = self._folder.read(number, 0)

@@ -22,8 +22,11 @@ To look things up, call `refresh()` (again for what came since), then:
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
+from theater.errors import CorruptJournalError, MissingError
 from theater.journal.folder import Folder
 from theater.journal.frames import HEADER_BYTES
 from theater.journal.index import Index
@@ -33,6 +36,7 @@ from theater.journal.marks import Closed
 from theater.journal.walk import START, Place, Walk
 
 _END = 64  # bytes: of a signature
+_Seen: TypeAlias = tuple[bytes, list[tuple[int, int, int]]]
 
 
 class Reader:
@@ -52,7 +56,7 @@ class Reader:
         self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
         self._lookup = Lookup(self.folder, self.index)
         self._place = START
-        self._seen: tuple[object, ...] = (b"",)
+        self._seen: _Seen = (b"", [])
         self._rewritings = 0
 
     @property
@@ -78,14 +82,9 @@ class Reader:
         if not self._has_news():
             return 0
         before = self.index.batches
-        if self._place == START:
-            self._load()
-        else:
-            walk = self.walk(since=self._place)
-            for batch in walk:
-                self.index.add(batch)
-                self._place = walk.place
-        self._seen = self._look()
+        while not self._read_on():
+            self._forget()  # the folder is being compacted: what was read is of two makings
+            before = 0
         return self.index.batches - before
 
     def rewritings(self) -> int:
@@ -95,14 +94,17 @@ class Reader:
         is read anew.
         """
         if self._seen != self._look():
-            self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
-            self._lookup = Lookup(self.folder, self.index)
-            self._place = START
-            self._rewritings += 1
-            self._seen = self._look()
+            self._forget()
         return self._rewritings
 
-    def _look(self) -> tuple[object, ...]:
+    def _forget(self) -> None:
+        self.index = Index(self.origin, digest_at=partial(digest_at, self.folder))
+        self._lookup = Lookup(self.folder, self.index)
+        self._place = START
+        self._rewritings += 1
+        self._seen = self._look()
+
+    def _look(self) -> _Seen:
         """What changes if segments that were read are written anew.
 
         Of those that are full, which files they are; of the last one, which grows, the end of what was read.
@@ -111,7 +113,27 @@ class Reader:
         full = [self.folder.segment(number).stat() for number in self.folder.numbers() if number < segment]
         start = max(0, offset - _END)
         end = self.folder.read_at(segment, start, offset - start) if offset else b""
-        return (end, *((each.st_ino, each.st_mtime_ns, each.st_size) for each in full))
+        return end, [(each.st_ino, each.st_mtime_ns, each.st_size) for each in full]
+
+    def _read_on(self) -> bool:
+        """Take in what there is to read; says whether no segment was written anew meanwhile."""
+        files = self._files()
+        if self._place == START:
+            self._load()
+        else:
+            walk = self.walk(since=self._place)
+            for batch in walk:
+                self.index.add(batch)
+                self._place = walk.place
+        self._seen = end, _ = self._look()
+        now = self._files()
+        are_same = all(now.get(name, file) == file for name, file in files.items())
+        return are_same and self.index.note.endswith(end)
+
+    def _files(self) -> dict[str, int]:
+        """Which file each segment is."""
+        with os.scandir(self.folder.segments) as entries:
+            return {entry.name: entry.inode() for entry in entries}
 
     def _load(self) -> None:
         loaded = load(self.folder, self.origin)
@@ -135,7 +157,7 @@ class Reader:
         Raises:
             HistoryCutError: there is none, or it was removed.
         """
-        return self._lookup.event(actor, seq)
+        return self._find(lambda lookup: lookup.event(actor, seq))
 
     def head(self, actor: bytes) -> bytes:
         """The hash of an actor's newest event, 32 bytes; a removed one has left it."""
@@ -151,7 +173,7 @@ class Reader:
         Raises:
             ContentNotFoundError: it is not here.
         """
-        return self._lookup.read(digest)
+        return self._find(lambda lookup: lookup.read(digest))
 
     def read_at(self, digest: bytes, offset: int, length: int) -> bytes:
         """At most `length` bytes of a content, not verified.
@@ -159,4 +181,15 @@ class Reader:
         Raises:
             ContentNotFoundError: it is not here.
         """
-        return self._lookup.read_at(digest, offset, length)
+        return self._find(lambda lookup: lookup.read_at(digest, offset, length))
+
+    def _find(self, look: Callable[[Lookup], bytes]) -> bytes:
+        """Look something up; anew if it is not where it was, for the folder was compacted meanwhile."""
+        before = self._rewritings
+        try:
+            return look(self._lookup)
+        except (CorruptJournalError, MissingError):
+            if self.rewritings() == before:
+                raise
+        self.refresh()
+        return look(self._lookup)
