@@ -12,6 +12,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -504,9 +505,9 @@ async def test_a_theater_of_another_user_works_and_can_neither_read_the_key_nor_
 class Forger:
     """Speaks to a notary as a theater does, and says what it likes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, near: Near | None = None) -> None:
         self.path = path
-        self.near = Near(path)
+        self.near = near or Near(path)
         self.log = NotaryLog(*self.near.reach())
         self.opened = self.log.open(Folder(path), ORIGIN)
         self.key = self.opened.signer.public
@@ -576,6 +577,11 @@ async def test_what_a_theater_says_of_the_root_counts_for_nothing(forger: Forger
     assert note.checkpoint(forger.key).size == len(leaves) == 6
 
 
+def shot(contents: dict[Any, int]) -> dict[str, Any]:
+    """Stores as a snapshot tells of them."""
+    return {"default": "s", "stores": {"s": {"contents": contents, "labels": {}, "readers": []}}}
+
+
 LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     "an event told anew": lambda forger: [forger.again(1, text="as it was not")],
     "the last event told anew": lambda forger: [forger.again(2, text="as it was not")],
@@ -614,6 +620,13 @@ LIES: dict[str, Callable[[Forger], list[bytes]]] = {
         frame(BLOB, sha256(b"content").digest() + b"content"),
         forger.say(COUNTER, "store/store", {"store": "s", "ref": ContentRef.of(b"content"), "size": 8}),
     ],
+    "a snapshot of contents that are not there": lambda forger: [
+        forger.say(COUNTER, "actor/snapshot", {"full": True, "state": {}, "stores": shot({bytes(32): 7})})
+    ],
+    "a snapshot of contents without a name": lambda forger: [
+        forger.say(COUNTER, "actor/snapshot", {"full": True, "state": {}, "stores": shot({"x": 7})})
+    ],
+    "a fork of what never was": lambda forger: forger.birth(OTHER, fork=[COUNTER, 1, bytes(32)]),
     "a file that is not there": lambda _: [frame(FILE, bytes(32) + file_size(2_000_000))],
     "another frontier": lambda _: [frame(FRONTIER, frontier_payload(1, Frontier()))],
     "a frontier in the midst": lambda forger: [
@@ -677,6 +690,28 @@ async def test_a_new_key_is_handed_over_to_once_it_was_made(forger: Forger, path
         forger.commit(forger.say(ROOT, "theater/key", {"old": keys["new"], "new": keys["old"]}))
     forger.end()
     assert verified(path).keys == (forger.key, handover.public)
+
+
+async def test_nothing_comes_after_a_close(forger: Forger, path: Path) -> None:
+    forger.log.finish(size=0, root=bytes(32))
+
+    with pytest.raises(OSError, match="has ended"):
+        forger.commit(forger.say(COUNTER, "log", {"text": "and went on"}))
+
+    forger.end()
+    assert verified(path).closed
+
+
+async def test_a_name_that_is_none_makes_no_folder(path: Path) -> None:
+    near = Near(path)
+    log = NotaryLog(*near.reach())
+
+    with pytest.raises(OSError, match="has ended"):
+        log.open(Folder(path), "theater/x\nkey y")
+
+    log.release()
+    near.join()
+    assert not is_there(path)
 
 
 async def test_a_large_content_is_hashed_by_the_notary(forger: Forger, path: Path) -> None:
@@ -849,6 +884,49 @@ async def test_a_sync_that_fails_under_a_notary_ends_the_journal(path: Path) -> 
     await journal.close()
     near.join()
     assert not verified(path).closed
+
+
+async def test_nothing_goes_on_from_a_batch_that_was_not_written(path: Path) -> None:
+    disk = FailingDisk()
+    forger = Forger(path, Near(path, calls=disk.calls))
+    disk.fail_next("write", error=errno.ENOSPC)
+    with pytest.raises(OSError, match="No space"):
+        forger.commit(forger.say(COUNTER, "log", {"text": "not written"}))
+
+    with pytest.raises(OSError, match="has ended"):
+        forger.commit(forger.say(COUNTER, "log", {"text": "signed all the same"}))
+
+    forger.end()
+    assert verified(path).events == 5
+
+
+async def test_no_other_key_is_made_while_one_is_handed_over_to(path: Path) -> None:
+    forger: Forger
+    is_made = threading.Event()
+    asked: list[Line] = []
+
+    def sync(descriptor: int) -> None:
+        if asked:  # the batch that hands over is at the disk
+            asked.pop().send(["next key"])
+            is_made.wait(0.2)
+        os.fsync(descriptor)
+
+    def open_(path: Path, flags: int, mode: int) -> int:
+        if path.name == "key.next":
+            is_made.set()
+        return os.open(path, flags, mode)
+
+    forger = Forger(path, Near(path, calls=Calls(sync=sync, open=open_)))
+    handover = forger.log.prepare(None, current=forger.key, origin=ORIGIN)
+    forger.opened.signer.hand_over(handover)
+    is_made.clear()
+    asked.append(forger.log._contents)
+    forger.commit(forger.say(ROOT, "theater/key", {"old": forger.key.data, "new": handover.public.data}))
+
+    forger.end()
+    async with Theater(path):
+        pass
+    assert verified(path).keys == (forger.key, handover.public)
 
 
 @pytest.mark.parametrize("name", ["rename", "unlink", "mkdir", "open"])

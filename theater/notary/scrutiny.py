@@ -28,7 +28,7 @@ from theater.journal.walk import Place
 from theater.keys import VerifyKey
 from theater.merkle import Frontier
 from theater.verify.chains import NAMED, ROOT
-from theater.verify.contents import IN_OUTLINED, PUTS, Contents
+from theater.verify.contents import IN_OUTLINED, PUTS, SHOTS, Contents
 from theater.verify.quick import Row, read_quick
 
 _TRIPLE = 3
@@ -99,7 +99,9 @@ class Scrutiny:
         part = NAMED.get(event.kind)
         if part is not None and event.body.get(part) is not None:
             self._take_named(event, part, event.body[part])
-        if event.kind in PUTS or IN_OUTLINED in data:
+        if part == "supervisor" and "fork" in event.body:
+            self._take_named(event, "fork", event.body["fork"])
+        if event.kind in PUTS or event.kind in SHOTS or IN_OUTLINED in data:
             self._contents.verify_named(event, data)
         if event.seq == 0 or event.actor == ROOT:
             self._take_word(event)

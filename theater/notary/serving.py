@@ -16,6 +16,7 @@ from theater.errors import FolderInUseError, MalformedError, TheaterError
 from theater.journal.calls import Calls
 from theater.journal.handing import KeySource
 from theater.journal.log import SEGMENT_BYTES, Log
+from theater.journal.marks import ORIGIN
 from theater.journal.opening import Opened
 from theater.journal.taking import take_folder
 from theater.notary.lines import Line
@@ -77,7 +78,7 @@ class Office:
     def _open(self, control: Line) -> tuple[Opened, Log] | None:
         """Open the folder, or say why not."""
         match control.receive():
-            case (["open", str(origin)], _):
+            case (["open", str(origin)], _) if ORIGIN.fullmatch(origin):
                 try:
                     return self._take(origin=origin)
                 except FolderInUseError as error:

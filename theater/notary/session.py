@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from hashlib import sha256
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any
 
 from theater.checkpoint import Checkpoint
@@ -34,6 +35,7 @@ class Session:
         self._drafts: dict[int, _Draft] = {}
         self._count = 0  # of drafts
         self._handover: Handover | None = None
+        self._handing_over = Lock()  # no other next key is made while a batch may hand over to this one
         self._scrutiny = Scrutiny(
             origin=opened.index.origin,
             key=opened.signer.public,
@@ -60,7 +62,9 @@ class Session:
         for thread in others:
             thread.start()
         try:
-            batches.serve({"batch": self._batch, "finish": self._finish})
+            batches.serve({
+                "batch": partial(self._batch, batches), "finish": partial(self._finish, batches)
+            })  # fmt: skip
         finally:
             for line in (batches, control, contents):
                 line.hang_up()
@@ -82,8 +86,19 @@ class Session:
 
     # -- batches -----------------------------------------------------------------------------------------
 
-    def _batch(self, payload: bytes, segment: int, offset: int) -> list[Any]:
-        """Sign a batch and write it; answers the signed note, and what room there is ahead."""
+    def _batch(self, line: Line, payload: bytes, segment: int, offset: int) -> list[Any]:
+        """Sign a batch and write it; answers the signed note, and what room there is ahead.
+
+        After one that was not written nothing is taken: what was looked at is not in the log.
+        """
+        try:
+            with self._handing_over:
+                return self._sign(payload, segment, offset)
+        except BaseException:
+            line.hang_up()
+            raise
+
+    def _sign(self, payload: bytes, segment: int, offset: int) -> list[Any]:
         place = Place(segment, offset)
         if place not in (self._place, self._log.after(self._place)):
             raise CorruptJournalError("batch", expected=f"at {self._place}", found=f"at {place}")
@@ -114,9 +129,10 @@ class Session:
         self._opened.signer.hand_over(handover)
         pending.finish = handover.finish
 
-    def _finish(self, payload: bytes) -> None:
-        """The theater is closed: leave the folder as a clean close does."""
+    def _finish(self, line: Line, payload: bytes) -> None:
+        """The theater is closed: leave the folder as a clean close does, and take no more."""
         del payload
+        line.hang_up()
         frontier = self._scrutiny.frontier
         self._log.finish(size=frontier.size, root=frontier.root())
 
@@ -152,10 +168,11 @@ class Session:
         """Make the next key; answers its public half. From then on it may be handed over to."""
         del payload
         opened = self._opened
-        current, origin = opened.signer.public, opened.index.origin
-        self._handover = opened.keys.prepare(None, current=current, origin=origin)
-        self._scrutiny.next_key = self._handover.public
-        return self._handover.public.data
+        with self._handing_over:
+            current, origin = opened.signer.public, opened.index.origin
+            self._handover = opened.keys.prepare(None, current=current, origin=origin)
+            self._scrutiny.next_key = self._handover.public
+            return self._handover.public.data
 
 
 def _serve(line: Line, handlers: Handlers, batches: Line) -> None:

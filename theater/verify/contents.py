@@ -108,11 +108,18 @@ class Contents:
 
 
 def _in_stores(stores: Any) -> Iterator[tuple[bytes, int]]:
-    """Every content of an actor's stores, and its size; those of a map that left the event are not seen."""
+    """Every content of an actor's stores, and its size; those of a map that left the event are not seen.
+
+    Raises:
+        CorruptContentError: one has no digest for its name.
+    """
     found = stores.get("stores") if isinstance(stores, dict) else None
     for shot in found.values() if isinstance(found, dict) else ():
         contents = shot.get("contents") if isinstance(shot, dict) else None
-        yield from contents.items() if isinstance(contents, dict) else ()
+        for digest, size in contents.items() if isinstance(contents, dict) else ():
+            if type(digest) is not bytes:
+                raise CorruptContentError("content of a store", expected="a digest", found=digest)
+            yield digest, size
 
 
 def _outlined(value: Any) -> Iterator[Outlined]:
