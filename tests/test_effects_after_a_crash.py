@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from crashes import Crashes
 
 from theater import Actor, ActorRef, EffectInDoubtError, Event, History, Retry, Theater, effect, handler
 
@@ -149,16 +150,14 @@ async def test_a_second_attempt_may_be_in_doubt_too(tmp_path: Path) -> None:
     assert "call_late ran: nobody knows" in found[1]
 
 
-async def test_a_wait_for_another_attempt_goes_on_after_the_crash(tmp_path: Path) -> None:
-    folder = tmp_path / "theater"
-    async with Theater(folder, closing=0) as theater:
+async def test_a_wait_for_another_attempt_goes_on_after_the_crash(quick_path: Path) -> None:
+    async with Theater(quick_path / "whole") as theater:
         doer = await theater.spawn(Doer(), name="doer")
-        await doer.tell(Doer.call_late, 7)
-        while not told_live(theater, doer):
-            await anyio.lowlevel.checkpoint()
-        await theater._begun().committed()
-        image = shutil.copytree(folder, folder.with_suffix(".image"))
-    CALLS[1:] = []  # what the process did that was killed in the meantime
+        await doer.ask(Doer.call_late, 7)
+    crashes = Crashes(quick_path / "whole")
+    waits = next(count for count, event in enumerate(crashes.events(), start=1) if "again" in event.body)
+    CALLS[1:] = []  # what was done behind the crash
+    image = crashes.after(waits, quick_path / "image")
 
     found = await found_after(image)
 
@@ -166,8 +165,3 @@ async def test_a_wait_for_another_attempt_goes_on_after_the_crash(tmp_path: Path
     assert found == [0, 7]
     assert again.body["retries"] == first.seq
     assert [(7, f"{first.actor.hex()}-{first.seq}")] * 2 == CALLS
-
-
-def told_live(theater: Theater, doer: ActorRef[Doer]) -> bool:
-    """Whether the first attempt has failed."""
-    return any("again" in event.body for event in theater.chain(doer))
