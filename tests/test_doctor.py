@@ -160,6 +160,21 @@ def test_what_needs_no_guess_is_named_and_repaired(crashed: Folder, amiss: str) 
     assert (crashed.path / "key").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_repair_that_was_cut_off_itself_is_begun_anew(crashed: Folder) -> None:
+    end = last(crashed).stat().st_size
+    append(last(crashed), b"torn")
+    draft = f"{crashed.numbers()[-1]:08}-{end:010}-0"
+    write(crashed.tmp / draft, b"to")
+
+    repaired = examine(crashed.path, repair=True)
+
+    assert [one.part for one in repaired.complaints] == ["lock", "torn batch", "left behind"]
+    assert all(one.repaired for one in repaired.complaints)
+    assert contents_of(crashed.cut) == {draft: b"torn"}
+    assert contents_of(crashed.tmp) == {}
+    assert examine(crashed.path).complaints == ()
+
+
 def _empty_blobs(folder: Folder) -> None:
     rmtree(folder.blobs)
 

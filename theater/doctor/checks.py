@@ -98,7 +98,8 @@ def leavings(folder: Folder, loaded: Loaded) -> Iterator[Check]:
     for path in left_behind(folder, loaded):
         advice = f"no commit names it: the next opening, or {_REPAIR}, removes it"
         found = f"a file of {path.stat().st_size:,} bytes that a crash left"
-        yield _repairable("left behind", _named(folder, path), found, advice, path.unlink)
+        repair = partial(path.unlink, missing_ok=True)  # a repair may have gone on with a draft
+        yield _repairable("left behind", _named(folder, path), found, advice, repair)
 
 
 def indexes(folder: Folder, *, origin: str, sealed: Sequence[int]) -> Iterator[Check]:

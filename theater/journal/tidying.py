@@ -22,9 +22,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 def put_in_order(folder: Folder, loaded: Loaded, calls: Calls) -> Path | None:
     """Make the folder what the whole batches of its log say; returns where torn bytes are kept, if any."""
     walk = loaded.walk
-    left = left_behind(folder, loaded)
     cut = None if walk.tail is None else _keep_aside(folder, walk.tail, calls)
-    for path in left:
+    for path in left_behind(folder, loaded):
         calls.unlink(path)
     for table, check in loaded.made:
         keep_index(folder, table, check=check, calls=calls)
