@@ -61,11 +61,16 @@ def canonical(value: Any) -> bytes:
     return bytes.fromhex("cb7ff8000000000000") if is_nan else bytes(packer.pack(value) or b"")
 
 
+def unpacked(data: bytes) -> Any:
+    return msgpack.unpackb(data, ext_hook=msgpack.ExtType, strict_map_key=False)
+
+
 class Verifier:
     def __init__(self, folder: Path) -> None:
         self.folder, self.ok, self.tail, self.closed, self.wrong = folder, True, 0, False, ""
         self.size, self.time, self.subtrees = 0, 0, list[bytes]()
         self.chains, self.stubs, self.removed = dict[bytes, list[bytes]](), set[Any](), set[Any]()
+        self.contents, self.sizes = dict[bytes, bytes](), dict[bytes, int]()
         try:
             self.run()
         except (AssertionError, InvalidSignature, LookupError, OSError, ValueError) as error:
@@ -110,9 +115,11 @@ class Verifier:
                 assert payload == struct.pack(">IQ", segment, self.size) + b"".join(self.subtrees), "frontier"
             elif kind == b"B":
                 assert sha(payload[32:]) == payload[:32], "content"
+                self.contents[payload[:32]] = payload[32:]
             elif kind == b"F":
                 content = (self.folder / "blobs" / payload[:1].hex() / payload[:32].hex()).read_bytes()
                 assert payload == sha(content) + struct.pack(">Q", len(content)), "content of a file"
+                self.contents[payload[:32]] = content
             elif kind == b"S":
                 actor, seq, digest = msgpack.unpackb(payload)
                 self.stubs.add((actor, seq))
@@ -131,7 +138,7 @@ class Verifier:
         self.keys += following
 
     def event(self, data: bytes) -> list[bytes]:
-        parts = msgpack.unpackb(data, ext_hook=msgpack.ExtType, strict_map_key=False)
+        parts = unpacked(data)
         assert canonical(parts) == data, "not canonical"
         version, actor, seq, parent, time, kind, body = parts
         assert version == 1, "version"
@@ -141,12 +148,38 @@ class Verifier:
         for named in (body.get(NAMES.get(kind)), body.get("fork")):
             assert named is None or self.chains[named[0]][named[1]] == named[2], f"{kind} {seq} names another"
         self.time = time
+        self.look_for(body)
         self.link(actor, seq, sha(b"\0", data))
         if (actor, seq) == (ROOT, 0):
             self.keys = [body["key"]]
         if (actor, kind) == (ROOT, "theater/removed"):
             self.removed |= {(body["actor"], seq) for seq in range(body["first"], body["last"] + 1)}
         return [body["new"]] if (actor, kind) == (ROOT, "theater/key") else []
+
+    def look_for(self, value: Any) -> None:
+        """Each outlined value in this one is there, and what these hold in turn."""
+        if isinstance(value, msgpack.ExtType):
+            if value.code == 8:
+                self.outlined(*msgpack.unpackb(value.data))
+            elif value.code < 4:
+                self.look_for(unpacked(value.data))
+        for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+            self.look_for(part)
+
+    def outlined(self, kind: int, digest: bytes, size: int) -> None:
+        if self.sizes.get(digest) == size:
+            return
+        content = self.contents[digest]
+        if kind == 2:
+            members = [msgpack.unpackb(member.data) for member in unpacked(content)]
+            for member in members:
+                assert member[0] in (0, 2), "a part"
+                self.outlined(*member)
+            assert sum(member[2] for member in members) == size, "size of parts"
+        else:
+            assert len(content) == size, "size of an outlined value"
+            self.look_for(unpacked(content) if kind == 1 else None)
+        self.sizes[digest] = size
 
     def link(self, actor: bytes, seq: int, digest: bytes) -> None:
         hashes = self.chains.setdefault(actor, [])

@@ -19,7 +19,7 @@ datetimes = st.builds(
     st.sampled_from([0, 1]),
 )
 digests = st.binary(min_size=32, max_size=32)
-outlined = st.builds(Outlined, st.sampled_from([0, 1]), digests, st.integers(0, 2**63 - 1))
+outlined = st.builds(Outlined, st.sampled_from([0, 1, 2]), digests, st.integers(0, 2**63 - 1))
 shared_leaves = st.none() | st.booleans() | ints | st.floats() | texts | st.binary(max_size=40)
 leaves = (
     shared_leaves

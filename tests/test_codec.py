@@ -15,10 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from strategies import plain_values
 
-from theater import codec
-from theater.codec import BODY_DEPTH, LIMIT, ActorAddress, Outlined, decode, encode, inline, outline, prepare
+from theater import codec, outlining
+from theater.codec import BODY_DEPTH, LIMIT, ActorAddress, Outlined, decode, encode, prepare
 from theater.content import ContentRef
 from theater.errors import CorruptContentError, MalformedError
+from theater.outlining import inline, outline
+from theater.parts import whole
 
 DIGEST = bytes(range(32))
 FLOAT = "cb3ff8000000000000"
@@ -394,7 +396,8 @@ def test_a_part_that_packs_to_over_32_kib_leaves_the_event_and_the_rest_stays(
     small = outline({"answer": part, "handler": "read"}, blobs.put)
 
     assert small["handler"] == "read"
-    assert small["answer"] == Outlined(Outlined.PACKED, sha256(encode(part)).digest(), len(encode(part)))
+    assert (small["answer"].kind, small["answer"].size) == (Outlined.PARTED, len(encode(part)))
+    assert whole(small["answer"], blobs.__getitem__) == encode(part)
     assert inline(small, blobs.__getitem__) == {"answer": part, "handler": "read"}
 
 
@@ -458,10 +461,51 @@ def test_a_body_that_cannot_be_packed_is_refused_before_anything_is_put(blobs: B
 
 
 def test_a_part_larger_than_decode_takes_is_refused(blobs: Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(codec, "LIMIT", 40_000)
+    monkeypatch.setattr(outlining, "LIMIT", 40_000)
+    monkeypatch.setattr(outlining, "TOTAL", 60_000)
 
-    with pytest.raises(TypeError, match="at most 40000"):
-        outline({"answer": "x" * 50_000}, blobs.put)
+    with pytest.raises(TypeError, match="beside its long bytes values, at most 40000"):
+        outline({"answer": ["x" * 50_000, b"x" * 2_000]}, blobs.put)
+    with pytest.raises(TypeError, match="a part of 70005 bytes, at most 60000"):
+        outline({"answer": "x" * 70_000}, blobs.put)
+
+
+def test_a_part_over_32_kib_that_holds_bytes_which_left_is_kept_whole(blobs: Blobs) -> None:
+    body = {"answer": [b"x" * 2_000, "y" * 40_000], "args": []}
+
+    small = outline(body, blobs.put)
+
+    packed = encode([Outlined(Outlined.BYTES, sha256(b"x" * 2_000).digest(), 2_000), "y" * 40_000])
+    assert small["answer"] == Outlined(Outlined.PACKED, sha256(packed).digest(), len(packed))
+    assert inline(small, blobs.__getitem__) == body
+
+
+def test_a_state_over_32_kib_leaves_with_all_that_is_in_it(blobs: Blobs) -> None:
+    body = {"args": [b"x" * 2_000], "state": {"picture": bytes(100_000), "name": "n"}}
+
+    small = outline(body, blobs.put)
+
+    assert (small["state"].kind, small["state"].size) == (Outlined.PARTED, len(encode(body["state"])))
+    assert whole(small["state"], blobs.__getitem__) == encode(body["state"])
+    assert small["args"] == [Outlined(Outlined.BYTES, sha256(b"x" * 2_000).digest(), 2_000)]
+    assert inline(small, blobs.__getitem__) == body
+
+
+def test_bytes_in_a_smaller_state_leave_as_they_do_elsewhere(blobs: Blobs) -> None:
+    body = {"state": {"picture": bytes(20_000), "name": "n"}}
+
+    small = outline(body, blobs.put)
+
+    assert small["state"]["picture"].kind == Outlined.BYTES
+    assert inline(small, blobs.__getitem__) == body
+
+
+@pytest.mark.parametrize("kind", [Outlined.PACKED, Outlined.PARTED])
+def test_a_packed_value_within_a_part_is_malformed(blobs: Blobs, kind: int) -> None:
+    inner = Outlined(kind, blobs.put(b"\x01"), 1)
+
+    with pytest.raises(MalformedError, match="only as a whole part"):
+        inline({"args": [[inner]]}, blobs.__getitem__)
 
 
 def test_content_that_does_not_hash_to_its_name_is_corrupt() -> None:

@@ -14,10 +14,9 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
-    errors content plain codec untyped form record compound union annotation shape nearest given
-    merkle keys event script checkpoint chain proof restart retry names grants allowance
-    store.requests store.fold store.permission store.decision journal.frames
-    mentions survey culling
+    errors content plain parts codec outlining untyped form record compound union annotation shape nearest
+    given merkle keys event script checkpoint chain proof restart retry names grants allowance
+    store.requests store.fold store.permission store.decision journal.frames mentions survey culling
 """
 PURE_ORDER = PURE_TEXT.split()
 """Values in, values out; each module imports only what stands before it."""

@@ -86,6 +86,7 @@ GOLDEN: list[tuple[Any, str]] = [
     (ActorAddress(ID), "d807" + ID.hex()),
     (Outlined(0, DIGEST, 2000), "c72708" + "93" + "00" + "c420" + DIGEST.hex() + "cd07d0"),
     (Outlined(1, DIGEST, 40_000), "c72708" + "93" + "01" + "c420" + DIGEST.hex() + "cd9c40"),
+    (Outlined(2, DIGEST, 40_000), "c72708" + "93" + "02" + "c420" + DIGEST.hex() + "cd9c40"),
 ]
 
 
@@ -340,7 +341,8 @@ def test_an_actor_address_is_16_bytes(wrong: Any) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        (2, DIGEST, 1),
+        (3, DIGEST, 1),
+        (-1, DIGEST, 1),
         (True, DIGEST, 1),
         (0, b"", 1),
         (0, "x" * 32, 1),

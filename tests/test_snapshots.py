@@ -6,13 +6,14 @@ import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from typing import Any
 
 import anyio
 import pytest
 from anyio.lowlevel import checkpoint
+from independent_verifier import Verifier
 
 from theater import (
     INITIAL,
@@ -28,16 +29,24 @@ from theater import (
     Supervision,
     Theater,
     child,
+    compact,
     handler,
 )
 from theater.event import Event
 from theater.past import Past, fold, is_full
 from theater.sleepers import since_snapshot
+from theater.snapshots import take
 from theater.store.fold import fold_of
 
 pytestmark = pytest.mark.real_clock
 
 OFTEN = Snapshots(events=5)
+
+
+@pytest.fixture(autouse=True)
+def at_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the machine is, a snapshot takes no time here."""
+    monkeypatch.setattr("theater.snapshots.perf_counter", lambda: 0.0)
 
 
 @pytest.fixture
@@ -84,6 +93,10 @@ class Busy(Actor):
     @handler
     async def say(self, text: str) -> None:
         self.text = text
+
+    @handler
+    async def forget_all_but(self, number: int) -> None:
+        self.text = random.Random(number).randbytes(50_000).hex()
 
     @handler
     async def note(self, text: str) -> None:
@@ -207,16 +220,30 @@ async def test_large_events_bring_a_snapshot_nearer(stage: Callable[..., Theater
 async def test_a_snapshot_that_was_large_is_not_taken_again_before_as_much_was_recorded(
     stage: Callable[..., Theater],
 ) -> None:
-    noise = random.Random(1)
     async with stage(snapshots=Snapshots(events=5)) as theater:
-        busy = await theater.spawn(Busy(text=noise.randbytes(50_000).hex()), name="busy")
-        for _ in range(600):
-            await busy.ask(Busy.add, 1)
+        busy = await theater.spawn(Busy(), name="busy")
+        for number in range(600):
+            await busy.ask(Busy.forget_all_but, number)
         await theater.settled()
         events = list(theater.chain("busy"))
 
         assert len(snapshots(events)) == 1
         assert sum(len(event.data) for event in events[snapshots(events)[0].seq + 1 :]) <= 100_000
+
+
+async def test_a_snapshot_that_took_long_is_not_taken_again_soon(
+    stage: Callable[..., Theater], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = count()
+    monkeypatch.setattr("theater.snapshots.perf_counter", lambda: next(clock) / 1_000)
+    async with stage(snapshots=OFTEN) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for _ in range(200):
+            await busy.ask(Busy.add, 1)
+        await theater.settled()
+        taken = [event.seq for event in snapshots(theater.chain("busy"))]
+
+    assert {later - earlier for earlier, later in pairwise(taken)} == {51}  # 20 µs an event, and itself
 
 
 async def test_without_a_policy_a_snapshot_is_taken_only_at_the_close(stage: Callable[..., Theater]) -> None:
@@ -470,3 +497,94 @@ async def test_what_waited_at_a_snapshot_is_delivered_once_after_a_crash(
         await theater.resume(classes=[Slow])
         await theater.settled()
         assert await theater.find("slow").ask(Slow.read) == told
+
+
+# -- large states ----------------------------------------------------------------------------------------
+
+
+class Large(Actor):
+    """Has a state of megabytes."""
+
+    content: Any = None
+
+    @handler
+    async def change(self, number: int) -> None:
+        content = self.content
+        if isinstance(content, bytes):
+            at = len(content) * number // 10
+            self.content = content[:at] + bytes(1_000) + content[at + 10 :]
+        elif isinstance(content, list):
+            content.insert(len(content) * number // 10, "x" * 1_000)
+        elif "deep" in content:
+            content["deep"][number]["text"] = "x" * 1_000
+        else:
+            content[f"new {number}"] = "x" * 1_000
+
+    @handler
+    async def read(self) -> Any:
+        return self.content
+
+
+def large(kind: str) -> Any:
+    dice = random.Random(1)
+    texts = [dice.randbytes(100).hex() for _ in range(10_000)]
+    return {
+        "bytes": dice.randbytes(2_000_000),
+        "list": texts,
+        "map": {text[:10]: text for text in texts},
+        "nested": {"deep": [{"text": text, "size": len(text)} for text in texts]},
+    }[kind]
+
+
+@pytest.mark.parametrize("kind", ["bytes", "list", "map", "nested"])
+async def test_a_large_state_that_changes_a_little_costs_a_little(
+    stage: Callable[..., Theater], kind: str
+) -> None:
+    async with stage(snapshots=None) as theater:
+        ref = await theater.spawn(Large(content=large(kind)), name="large")
+        for number in (1, 4, 9):
+            await ref.ask(Large.change, number)
+            take(ref._cell)
+
+            assert 1_000 < ref._cell.cost < 100_000
+        await ref.ask(Large.change, 5)
+        expected = ref._cell.keeper.plain() if ref._cell.keeper is not None else None
+
+    async with stage() as theater:
+        ref = await theater.spawn(Large(), name="large", resume=True)
+        assert ref._cell.keeper is not None
+        assert ref._cell.keeper.plain() == expected
+    assert History(theater._folder or "").verify().ok
+    assert Verifier(theater._folder or Path()).ok
+
+
+async def test_what_is_large_in_other_events_is_kept_in_parts_too(stage: Callable[..., Theater]) -> None:
+    dice = random.Random(1)
+    turns = [dice.randbytes(500).hex() for _ in range(100)]
+    async with stage(snapshots=None) as theater:
+        cell = (await theater.spawn(Large(), name="large"))._cell
+        for number in range(50, 100):  # as a chat hands all that was said to its model, in each turn
+            cell.record("log", {"text": "call", "fields": {"talk": turns[:number]}})
+
+    assert cell.weight < 50 * 30_000
+    assert [event.kind for event in History(theater._folder or "").chain("large")].count("log") == 50
+
+
+async def test_compacting_drops_the_parts_that_no_snapshot_needs_any_more(
+    stage: Callable[..., Theater],
+) -> None:
+    async with stage(snapshots=Snapshots(events=20)) as theater:
+        ref = await theater.spawn(Large(content=large("list")), name="large")
+        for _ in range(2):
+            for number in range(10):
+                await ref.ask(Large.change, number)
+                ref._cell.record("log", {"text": "x" * 900})
+    assert theater._folder is not None
+
+    report = compact(theater._folder)
+
+    assert report.contents > 0
+    assert History(theater._folder).verify().ok
+    async with stage() as theater:
+        ref = await theater.spawn(Large(), name="large", resume=True)
+        assert len(await ref.ask(Large.read)) == 10_020

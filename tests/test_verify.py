@@ -579,6 +579,67 @@ def test_a_value_that_left_an_event_is_there(
     assert verify(Reader(path)).ok == (size == 5)
 
 
+def nodes(journal: Handmade, *, said: int = 0, missing: bytes = b"", depth: int = 2) -> Outlined:
+    """A value in parts, with a node below a node; its size, and what is not there, may be wrong."""
+    for content in (b"hello", b"world"):
+        if content != missing:
+            journal.blob(content)
+    members = [Outlined(Outlined.BYTES, ContentRef.of(content).digest, 5) for content in (b"hello", b"world")]
+    for _ in range(depth):
+        node = encode(members)
+        size = sum(member.size for member in members)
+        members = [Outlined(Outlined.PARTED, ContentRef.of(node).digest, size)]
+        if node != missing:
+            journal.blob(node)
+    return Outlined(Outlined.PARTED, members[0].digest, members[0].size + said)
+
+
+def judged(path: Path, journal: Handmade, state: Outlined) -> str:
+    """What is wrong with a journal of an event with this state; the other verifier must agree."""
+    journal.event(COUNTER, "actor/snapshot", {"state": state})
+    journal.event(COUNTER, "actor/snapshot", {"state": state})
+    journal.commit()
+    report = verify(Reader(path))
+    assert Verifier(path).ok == report.ok
+    return str(report.wrong)
+
+
+def test_a_value_in_parts_is_there_with_all_of_them(path: Path, journal: Handmade) -> None:
+    assert judged(path, journal, nodes(journal)) == "None"
+
+
+def test_a_value_in_parts_of_which_one_is_missing_is_shown(path: Path, journal: Handmade) -> None:
+    assert judged(path, journal, nodes(journal, missing=b"world")).endswith("expected 5 bytes, found nothing")
+
+
+def test_a_value_in_parts_of_another_size_is_shown(path: Path, journal: Handmade) -> None:
+    expected = "expected parts of 11 bytes, found 10 bytes"
+
+    assert judged(path, journal, nodes(journal, said=1)).endswith(expected)
+
+
+def test_a_value_in_parts_whose_node_is_missing_is_shown(path: Path, journal: Handmade) -> None:
+    contents = (ContentRef.of(b"hello"), ContentRef.of(b"world"))
+    state = nodes(journal, missing=encode([Outlined(Outlined.BYTES, ref.digest, 5) for ref in contents]))
+
+    assert judged(path, journal, state).endswith("expected a node of parts, found nothing")
+
+
+@pytest.mark.parametrize("content", [b"hello", encode([Outlined(Outlined.PACKED, bytes(32), 5)])])
+def test_a_value_in_parts_whose_node_is_none_is_shown(path: Path, journal: Handmade, content: bytes) -> None:
+    state = Outlined(Outlined.PARTED, journal.blob(content), 5)
+
+    assert judged(path, journal, state).endswith("expected a node of parts, found another content")
+
+
+def test_nodes_one_below_another_without_end_are_shown(path: Path, journal: Handmade) -> None:
+    state = nodes(journal, depth=20)
+    journal.event(COUNTER, "actor/snapshot", {"state": state})
+    journal.commit()
+
+    assert "at most 16 nodes" in str(verify(Reader(path)).wrong)
+
+
 def test_a_value_of_a_label_only_names_what_is_kept(path: Path, journal: Handmade) -> None:
     journal.event(COUNTER, "store/label", {"label": "x", "ref": ContentRef.of(b"hello")})
     journal.commit()
@@ -906,7 +967,7 @@ def test_the_quick_way_leaves_to_the_careful_way_what_it_cannot_tell(value: obje
     [
         b"",
         b"\x92\x00\xc4\x20",
-        b"\x93\x02\xc4\x20" + bytes(32) + b"\x05",  # a kind that is none
+        b"\x93\x03\xc4\x20" + bytes(32) + b"\x05",  # a kind that is none
         b"\x93\x00\xc4\x20" + bytes(31),
         b"\x93\x00\xc4\x20" + bytes(32) + b"\xcc\x05",  # 5 in two bytes
         b"\x93\x00\xc4\x20" + bytes(32) + b"\x05\x05",

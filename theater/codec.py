@@ -2,8 +2,7 @@
 
 MessagePack (https://msgpack.org) leaves a writer choices: long and short integers, any order of keys. Here
 there are none: `decode` takes bytes `b` only if `encode(decode(b)) == b`. How each value is written stands in
-`theater/plain.py`, extensions included. A value too large to stand in an event is kept as a blob under its
-own hash and leaves an `Outlined` in its place: `outline`, and `inline` to undo it.
+`theater/plain.py`, extensions included.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta, timezone
 from functools import lru_cache
-from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +17,7 @@ from msgpack import ExtType, OutOfData, Packer, Unpacker, unpackb
 
 from theater import plain
 from theater.content import ContentRef
-from theater.errors import CorruptContentError, MalformedError
+from theater.errors import MalformedError
 from theater.plain import DEPTH, ActorAddress, Addressed, Outlined, encode, pack, prepare
 
 __all__ = [
@@ -31,8 +29,6 @@ __all__ = [
     "Outlined",
     "decode",
     "encode",
-    "inline",
-    "outline",
     "pack",
     "prepare",
 ]
@@ -40,9 +36,6 @@ __all__ = [
 LIMIT = 64 * 1024 * 1024  # bytes that `decode` takes
 BODY_DEPTH = DEPTH + 16  # an event wraps a value of full depth in its body, its state, its array
 
-_LONG_BYTES = 1024  # a longer bytes value leaves the event
-_LARGE_PART = 32 * 1024  # so does a part of a body that packs to more
-_BODY_ROOM = 48 * 1024  # what all parts of a body together may take of an event's 65,535 bytes
 _QUICK = 4096  # bytes; what is longer takes the careful way
 _HEADERS = (*range(0x80, 0xA0), *range(0xC7, 0xCA), *range(0xD4, 0xD9), *range(0xDC, 0xE0))
 _NO_HEADERS = bytes(set(range(256)) - set(_HEADERS))  # bytes that begin no array, map or extension
@@ -201,93 +194,3 @@ _LEAVES: dict[int, Callable[[bytes], object]] = {
     plain.ADDRESS: ActorAddress,
     plain.OUTLINED: _outlined,
 }
-
-
-def outline(body: Any, put: Callable[[bytes], bytes]) -> Any:
-    """Replace what is too large for an event by `Outlined`; `put` keeps the bytes and gives their SHA-256.
-
-    First every bytes value over 1,024 bytes, wherever it is; then each part (a member of the map or list
-    `body`) that still packs to over 32 KiB; then, largest first, as many more over 1,024 bytes as bring
-    the whole to 48 KiB. A body that packs to 1,024 bytes has nothing to replace.
-
-    Raises:
-        TypeError: the body cannot be packed, or a part packs to more than `decode` takes.
-    """
-    if len(encode(body, name="body", depth=BODY_DEPTH)) <= _LONG_BYTES:
-        return body
-    body = _swap(body, lambda item: _as_bytes(item, put))
-    parts = body if type(body) in (dict, list) else [body]
-    keys = list(parts) if type(parts) is dict else range(len(parts))
-    packed = {key: encode(parts[key], depth=BODY_DEPTH) for key in keys}
-    for key in _too_large({key: len(part) for key, part in packed.items()}):
-        parts[key] = _as_packed(packed[key], put)
-    return parts if parts is body else parts[0]
-
-
-def _too_large(sizes: dict[Any, int]) -> list[Any]:
-    """Choose the parts that leave the event; sizes in bytes."""
-    chosen = []
-    total = sum(sizes.values())
-    for key, size in sorted(sizes.items(), key=lambda item: -item[1]):
-        if size <= _LARGE_PART and (total <= _BODY_ROOM or size <= _LONG_BYTES):
-            break
-        chosen.append(key)
-        total -= size - _OUTLINED_BYTES
-    return chosen
-
-
-def _as_bytes(item: object, put: Callable[[bytes], bytes]) -> object:
-    if type(item) is bytes and len(item) > _LONG_BYTES:
-        return Outlined(Outlined.BYTES, put(item), len(item))
-    return item
-
-
-def _as_packed(packed: bytes, put: Callable[[bytes], bytes]) -> Outlined:
-    if len(packed) > LIMIT:
-        raise TypeError(f"a part of {len(packed)} bytes beside its long bytes values, at most {LIMIT}")
-    return Outlined(Outlined.PACKED, put(packed), len(packed))
-
-
-def inline(body: Any, get: Callable[[bytes], bytes]) -> Any:
-    """Undo `outline`, for a whole body or one part; `get` gives the content of a SHA-256.
-
-    Raises:
-        CorruptContentError: what `get` gave does not hash to its name.
-        MalformedError: the content is not of the size or form that the event says.
-    """
-
-    def blob(item: object) -> object:
-        if type(item) is not Outlined:
-            return item
-        if item.kind == Outlined.PACKED:
-            raise MalformedError("body", item, why="a packed value stands only as a whole part")
-        return _content(item, get)
-
-    def part(item: object) -> object:
-        if type(item) is Outlined and item.kind == Outlined.PACKED:
-            item = decode(_content(item, get), depth=BODY_DEPTH)
-        return _swap(item, blob)
-
-    if type(body) is dict:
-        return {key: part(item) for key, item in body.items()}
-    return [part(item) for item in body] if type(body) is list else part(body)
-
-
-def _content(item: Outlined, get: Callable[[bytes], bytes]) -> bytes:
-    content = get(item.digest)
-    if sha256(content).digest() != item.digest:
-        found = sha256(content).hexdigest()
-        raise CorruptContentError("outlined value", expected=item.digest.hex(), found=found)
-    if len(content) != item.size:
-        raise MalformedError("size of an outlined value", item.size, why=f"it has {len(content)} bytes")
-    return content
-
-
-def _swap(value: Any, step: Callable[[Any], object]) -> Any:
-    """Copy a value with `step` applied to all that is no container."""
-    kind = type(value)
-    if kind in (list, tuple, set, frozenset):
-        return kind(_swap(item, step) for item in value)
-    if kind is dict:
-        return {key: _swap(item, step) for key, item in value.items()}
-    return step(value)

@@ -15,8 +15,8 @@ The rest are extensions; `payload` is all that stands in one, and each value has
     5 UUID         16 bytes
     6 ContentRef   32 bytes, the SHA-256
     7 ActorAddress 16 bytes, the actor's id
-    8 Outlined     the packed array [kind, digest, size]: kind 0 for bytes, 1 for a packed value; digest
-                   32 bytes, the SHA-256 of the content kept elsewhere; size in bytes
+    8 Outlined     the packed array [kind, digest, size]: kind 0 for bytes, 1 for a packed value, 2 for one
+                   in parts; digest 32 bytes, the SHA-256 of the content kept elsewhere; size in bytes
 A zone arrives as its utc offset: its name and rules stay behind.
 """
 
@@ -74,16 +74,17 @@ class Addressed(ABC):
 class Outlined:
     """Stands in an event for a value whose bytes are kept as a blob."""
 
-    kind: int  # BYTES or PACKED
+    kind: int  # BYTES, PACKED or PARTED
     digest: bytes  # 32 bytes, the SHA-256 of the blob
-    size: int  # bytes of the blob
+    size: int  # bytes of the blob; of what is in parts, of all of them
 
     BYTES = 0
     PACKED = 1
+    PARTED = 2
 
     def __post_init__(self) -> None:
-        if type(self.kind) is not int or self.kind not in (self.BYTES, self.PACKED):
-            raise MalformedError("kind of outlined value", self.kind, why="0 or 1")
+        if type(self.kind) is not int or not self.BYTES <= self.kind <= self.PARTED:
+            raise MalformedError("kind of outlined value", self.kind, why="0 to 2")
         if type(self.digest) is not bytes or len(self.digest) != _DIGEST_BYTES:
             raise MalformedError("SHA-256 digest", self.digest, why="32 bytes")
         if type(self.size) is not int or not 0 <= self.size < 2**63:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from theater.chain import ChainView, Tip
-from theater.codec import inline
 from theater.errors import HistoryCutError
 from theater.event import Event
 from theater.journal.reader import Reader
 from theater.moments import check_seq, state_at
+from theater.outlining import inline
 
 ROOT = bytes(16)
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Protocol
 
-from theater.codec import BODY_DEPTH, decode, inline, outline, prepare
+from theater.codec import BODY_DEPTH, decode, prepare
 from theater.event import EVENT_DEPTH, EVENT_LIMIT, event_bytes, event_hash
 from theater.journal.protocol import Journal
+from theater.outlining import inline, outline
 
 ROOT = bytes(16)
 """The actor id of the program outside: its chain holds `theater/*` and what the program spawns."""
@@ -70,9 +71,9 @@ class Recorder:
 
     def append(self, line: Chained, kind: str, body: Mapping[str, Any]) -> int:
         """Record `body` (plain values) as the next event of this chain, and return its seq."""
-        return self.append_prepared(line, kind, prepare(body, name="body", depth=BODY_DEPTH))
+        return self.append_prepared(line, kind, prepare(body, name="body", depth=BODY_DEPTH), body)
 
-    def append_prepared(self, line: Chained, kind: str, body: Any) -> int:
+    def append_prepared(self, line: Chained, kind: str, body: Any, plain: Any = None) -> int:
         """The same for a body that is in canonical order already, as the hot path makes it."""
         if self.prompters and line.id in self.prompters and self.prompters[line.id].leads(kind, body):
             return self.prompters[line.id].append(kind, body)
@@ -83,7 +84,7 @@ class Recorder:
         data = event_bytes(line.id, seq, line.head, self.time, kind, body)
         blobs: tuple[bytes, ...] = ()
         if len(data) > _SHORT:
-            data, blobs = self._shorten(line, kind, data)
+            data, blobs = self._shorten(line, kind, data, plain)
         head = event_hash(data)
         self.journal.append(line.id, seq, data, head, blobs)
         line.events = seq + 1
@@ -91,7 +92,7 @@ class Recorder:
         line.weight += len(data)
         return seq
 
-    def _shorten(self, line: Chained, kind: str, data: bytes) -> tuple[bytes, tuple[bytes, ...]]:
+    def _shorten(self, line: Chained, kind: str, data: bytes, plain: Any) -> tuple[bytes, tuple[bytes, ...]]:
         """Move large values out of the event, each into a blob under its own hash."""
         blobs: list[bytes] = []
         before, journal = line.weight, self.journal
@@ -104,7 +105,9 @@ class Recorder:
             blobs.append(digest)
             return digest
 
-        shorter = outline(decode(data, limit=len(data), depth=EVENT_DEPTH)[6], keep)
+        if plain is None:
+            plain = decode(data, limit=len(data), depth=EVENT_DEPTH)[6]
+        shorter = outline(plain, keep)
         if blobs:
             data = event_bytes(
                 line.id, line.events, line.head, self.time, kind, prepare(shorter, depth=BODY_DEPTH)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from theater.codec import inline
 from theater.errors import HistoryCutError
 from theater.event import Event
 from theater.journal.heading import kind_of
+from theater.outlining import inline
 from theater.recorder import ROOT
 from theater.snapshots import NEVER, undelivered
 

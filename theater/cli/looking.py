@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from theater import ChainView, ContentRef, CorruptContentError, Event, FolderError, History
-from theater.codec import Outlined, decode, inline
+from theater.codec import Outlined
 from theater.journal.reader import Reader
+from theater.outlining import inline
 from theater.store.fold import Fold, fold_of
 
 ROOT = bytes(16)
@@ -81,8 +82,8 @@ class Look:
         Raises:
             ContentNotFoundError, CorruptContentError: it is not here any more.
         """
-        content = self._bytes(outlined.digest)
-        return decode(content) if outlined.kind == Outlined.PACKED else content
+        [value] = inline([outlined], self._bytes)
+        return value
 
     def blocks(self, ref: ContentRef) -> Iterator[bytes]:
         """A content, block by block; all of it is hashed before the first one is handed out.

@@ -60,7 +60,7 @@ def _items_json(value: tuple[Any, ...] | set[Any] | frozenset[Any]) -> dict[str,
 
 
 def _outlined_json(value: Outlined) -> dict[str, Any]:
-    is_packed = value.kind == Outlined.PACKED
+    is_packed = value.kind != Outlined.BYTES
     return {"$content": f"sha256:{value.digest.hex()}", "size": value.size, "packed": is_packed}
 
 

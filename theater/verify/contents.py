@@ -11,13 +11,15 @@ from msgspec.msgpack import Ext
 
 from theater.codec import Outlined
 from theater.content import ContentRef
-from theater.errors import CorruptContentError
+from theater.errors import CorruptContentError, MalformedError
 from theater.event import Event
 from theater.journal.frames import DIGEST_BYTES, read_file
+from theater.parts import DEEPEST, members_of
 from theater.plain import CONTENT_REF, OUTLINED
 from theater.verify.quick import Row, read_outlined
 
 IN_OUTLINED = b"\x08\x93"  # in the bytes of every `Outlined`: its extension code, then an array of three
+_NODE_STARTS = 8  # bytes: the header of an array of at most 1,024, then that of its first member
 PUTS = frozenset(
     f"store/{name}"
     for name in ("store", "store_at_label", "replace_content_at_label", "put_stream", "put_file", "label")
@@ -42,6 +44,8 @@ class Contents:
     def __init__(self, blobs: Blobs) -> None:
         self._blobs = blobs
         self._sizes: dict[bytes, int] = {}
+        self._nodes: dict[bytes, bytes] = {}  # those that can be nodes of contents in parts
+        self._whole: dict[bytes, int] = {}  # what nodes have all their parts, and how many bytes these are
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -55,6 +59,8 @@ class Contents:
         digest, content = payload[:DIGEST_BYTES], payload[DIGEST_BYTES:]
         _match(digest, sha256(content).digest())
         self._sizes[digest] = len(content)
+        if IN_OUTLINED in content[:_NODE_STARTS]:
+            self._nodes[digest] = content
 
     def add_file(self, payload: bytes) -> None:
         """Verify a content that lies in a file.
@@ -94,7 +100,32 @@ class Contents:
                 self._held(digest, size)
         if IN_OUTLINED in data:
             for outlined in _outlined(event.body):
-                self._held(outlined.digest, outlined.size)
+                self._there(outlined)
+
+    def _there(self, outlined: Outlined, room: int = DEEPEST) -> None:
+        if outlined.kind != Outlined.PARTED:
+            self._held(outlined.digest, outlined.size)
+        elif self._whole.get(outlined.digest) != outlined.size:
+            self._in_parts(outlined, room)
+
+    def _in_parts(self, outlined: Outlined, room: int) -> None:
+        """All parts of a content are there, and of the sizes that its nodes say."""
+        digest = outlined.digest
+        if digest not in self._nodes:
+            found = "nothing" if digest not in self._sizes else "another content"
+            raise _wrong(digest, "a node of parts", found)
+        try:
+            members = members_of(self._nodes[digest])
+        except MalformedError as error:
+            raise _wrong(digest, "a node of parts", "another content") from error
+        if not room:
+            raise _wrong(digest, f"at most {DEEPEST} nodes one below another", "more")
+        for member in members:
+            self._there(member, room - 1)
+        total = sum(member.size for member in members)
+        if total != outlined.size:
+            raise _wrong(digest, f"parts of {outlined.size} bytes", f"{total} bytes")
+        self._whole[digest] = total
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it has not come yet."""
