@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from theater.actor import Actor
 from theater.cell import Cell
-from theater.codec import ActorAddress, inline
+from theater.codec import ActorAddress
 from theater.errors import HistoryCutError, MissingError, SetupError
 from theater.event import Event
 from theater.journal import MemoryJournal
@@ -20,6 +20,7 @@ from theater.loop.virtual import VirtualLoop
 from theater.mailbox import Envelope
 from theater.moments import stores_at
 from theater.options import DEFAULTS
+from theater.outlining import inline
 from theater.plan import plan_of
 from theater.recorder import Chained, Recorder
 from theater.ref import ActorRef
