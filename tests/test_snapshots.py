@@ -6,7 +6,7 @@ import random
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count, pairwise
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,6 @@ from theater.store.fold import fold_of
 pytestmark = pytest.mark.real_clock
 
 OFTEN = Snapshots(events=5)
-
-
-@pytest.fixture(autouse=True)
-def at_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow the machine is, a snapshot takes no time here."""
-    monkeypatch.setattr("theater.snapshots.perf_counter", lambda: 0.0)
 
 
 @pytest.fixture
@@ -231,19 +225,20 @@ async def test_a_snapshot_that_was_large_is_not_taken_again_before_as_much_was_r
         assert sum(len(event.data) for event in events[snapshots(events)[0].seq + 1 :]) <= 100_000
 
 
-async def test_a_snapshot_that_took_long_is_not_taken_again_soon(
-    stage: Callable[..., Theater], monkeypatch: pytest.MonkeyPatch
+async def test_a_snapshot_that_looked_through_much_is_not_taken_again_soon(
+    stage: Callable[..., Theater],
 ) -> None:
-    clock = count()
-    monkeypatch.setattr("theater.snapshots.perf_counter", lambda: next(clock) / 1_000)
     async with stage(snapshots=OFTEN) as theater:
-        busy = await theater.spawn(Busy(), name="busy")
-        for _ in range(200):
-            await busy.ask(Busy.add, 1)
+        ref = await theater.spawn(Large(content=bytes(200_000)), name="large")
+        for _ in range(350):
+            ref._cell.record("log", {"text": "x" * 500})
+            await ref.ask(Large.size)
         await theater.settled()
-        taken = [event.seq for event in snapshots(theater.chain("busy"))]
+        taken = [event.seq for event in snapshots(theater.chain("large"))]
 
-    assert {later - earlier for earlier, later in pairwise(taken)} == {51}  # 20 µs an event, and itself
+    assert {later - earlier for earlier, later in pairwise(taken)} == {
+        101
+    }  # 2,000 bytes an event, and itself
 
 
 async def test_without_a_policy_a_snapshot_is_taken_only_at_the_close(stage: Callable[..., Theater]) -> None:
@@ -523,6 +518,10 @@ class Large(Actor):
     @handler
     async def read(self) -> Any:
         return self.content
+
+    @handler
+    async def size(self) -> int:
+        return len(self.content)
 
 
 def large(kind: str) -> Any:

@@ -54,13 +54,14 @@ class Line:
 class Recorder:
     """Appends to chains, on one clock that never goes back."""
 
-    __slots__ = ("clock", "heft", "journal", "prompters", "time")
+    __slots__ = ("bulk", "clock", "heft", "journal", "prompters", "time")
 
     def __init__(self, journal: Journal, clock: Callable[[], int], *, heft: int = _SHORT) -> None:
         """Count each `heft` bytes of a large event as one event more."""
         self.journal = journal
         self.clock = clock
         self.heft = heft
+        self.bulk = 0  # bytes that the newest large event took before it was made short
         self.time = journal.last_time  # of the newest event, nanoseconds since 1970 UTC
         self.prompters: dict[bytes, Prompts] = {}  # of actors whose message runs again along its record
 
@@ -105,6 +106,7 @@ class Recorder:
             blobs.append(digest)
             return digest
 
+        self.bulk = len(data)
         if plain is None:
             plain = decode(data, limit=len(data), depth=EVENT_DEPTH)[6]
         shorter = outline(plain, keep)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from theater.errors import DiskFullError, SetupError
@@ -25,7 +24,7 @@ logger = logging.getLogger("theater")
 
 NEVER = sys.maxsize
 _BILLION = 1_000_000_000
-_PACE = 20e-6  # seconds that a snapshot may take for each event until the next; one of 100 MB takes one
+_PACE = 2_000  # bytes looked through for each event until the next snapshot: 20 µs; 100 MB take a second
 _PART = 10  # at a close, a snapshot is worth a tenth of the events that it takes otherwise
 
 
@@ -72,13 +71,14 @@ def look(cell: Cell) -> None:
 def take(cell: Cell) -> None:
     """Write down all that the actor is; it is at rest, and its control lane is empty."""
     policy = cell.theater.snapshots
-    before, began = cell.weight, perf_counter()
+    before, recorder = cell.weight, cell.theater.recorder
+    recorder.bulk = 0
     cell.record("actor/snapshot", full_body(cell))
     cell.cost = cell.weight - before
     cell.weight = 0
     cell.stale = False
     if policy is not None:
-        cell.due = cell.events + max(policy.events, int((perf_counter() - began) / _PACE))
+        cell.due = cell.events + max(policy.events, recorder.bulk // _PACE)
 
 
 def at_close(cell: Cell) -> None:

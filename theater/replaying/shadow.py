@@ -83,7 +83,8 @@ class _Comparing(Recorder):
         super().__init__(stage.journal, stage.clock)
         self._stage = stage
 
-    def append_prepared(self, line: Chained, kind: str, body: Any) -> int:
+    def append_prepared(self, line: Chained, kind: str, body: Any, plain: Any = None) -> int:
+        del plain  # of what may be outlined
         prompter = self.prompters.get(line.id)
         if prompter is not None and prompter.leads(kind, body):
             return prompter.append(kind, body)
