@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import TypeAlias
 
-from theater.codec import inline
 from theater.culling import Contents, Culling, Limits, Run
 from theater.errors import ActorNotFoundError, CorruptJournalError, SetupError
 from theater.event import Event, Stub
 from theater.journal.frames import BLOB, DIGEST_BYTES, EVENT, FILE, HEADER_BYTES, STUB, read_file
 from theater.journal.reader import Reader
 from theater.journal.rewriting import Cut
+from theater.outlining import inline
 from theater.recorded import Actors
 from theater.store.fold import Fold
 from theater.survey import OF_STORE, Survey
