@@ -337,8 +337,9 @@ async def live_a_little(theater: Theater, names: list[str], dice: random.Random)
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_a_snapshot_says_what_all_events_before_it_say(
-    stage: Callable[..., Theater], seed: int
+    stage: Callable[..., Theater], seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("theater.stage._SLICE", 0.00001 * (seed % 3))
     dice = random.Random(seed)
     names = ["a", "b", "c"]
     async with stage(snapshots=OFTEN) as theater:
@@ -349,12 +350,16 @@ async def test_a_snapshot_says_what_all_events_before_it_say(
         for name in names:
             chain = theater.chain(name)
             events = [_full(theater, event) for event in chain]
-            assert len(snapshots(events)) > 5
+            assert len(snapshots(events)) > 1
             for cut in range(len(events) // 2, len(events) + 1):
                 without = [event for event in events[:cut] if not is_full(event)]
                 short = [_full(theater, one) for one in since_snapshot(journal, chain.tip.actor, cut)]
                 assert len(short) < cut
-                expected, found = lasting(fold(without)), lasting(fold(short))
+                told = fold(short)
+                expected, found = lasting(fold(without)), lasting(told)
+                for seq, (to, to_tell) in tuple(expected["watched"].items()):
+                    if told.has_letter(to_tell, to):  # the news lies in the mailbox, as only snapshots say
+                        del expected["watched"][seq]
                 if expected["state"] is None:  # it is large: only snapshots hold it
                     expected["state"] = found["state"]
                 assert found == expected
