@@ -175,7 +175,7 @@ def test_ps_tells_a_program_all_that_is_known_of_an_actor(run: Run) -> None:
         "name", "id", "state", "reason", "events", "class", "head", "supervisor",
     }  # fmt: skip
     assert actors["gone"]["reason"] == "normal"
-    assert actors["counter"]["events"] == 1 + MANY + 1
+    assert actors["counter"]["events"] == 1 + MANY + 2  # at the close, a snapshot
 
 
 def test_ps_of_an_empty_theater_says_so(tmp_path: Path) -> None:
@@ -191,17 +191,18 @@ def test_ps_of_an_empty_theater_says_so(tmp_path: Path) -> None:
 def test_log_prints_a_chain_oldest_first(run: Run) -> None:
     lines = run("log", "counter").stdout.splitlines()
 
-    assert len(lines) == 1 + MANY + 1
+    assert len(lines) == 1 + MANY + 2
     assert "actor/spawned" in lines[0]
     assert "add(1) → 1 " not in lines[1], "nobody asked"
     assert lines[1].split()[2:] == ["message/handled", "add(1)", "total=1"]
-    assert lines[-1].endswith("add(-1) ✗ Refused: only upwards")
+    assert lines[-2].endswith("add(-1) ✗ Refused: only upwards")
+    assert "actor/snapshot" in lines[-1]
 
 
 def test_log_prints_the_newest_events_alone_if_asked(run: Run) -> None:
     assert [line.split()[0] for line in run("log", "counter", "--last", "2").stdout.splitlines()] == [
-        str(MANY),
         str(MANY + 1),
+        str(MANY + 2),
     ]
     assert not run("log", "counter", "--last", "0").stdout
 

@@ -209,7 +209,7 @@ async def test_nor_is_it_after_a_crash(tmp_path: Path, how: str) -> None:
     assert History(tmp_path / "crashed").verify().ok
 
 
-async def test_an_actor_that_died_in_a_conversation_is_left_alone_by_the_name_of_its_handler(
+async def test_an_actor_that_died_in_a_conversation_goes_on_to_where_the_other_side_is_gone(
     tmp_path: Path,
 ) -> None:
     folder, crashed = tmp_path / "theater", tmp_path / "crashed"
@@ -222,9 +222,16 @@ async def test_an_actor_that_died_in_a_conversation_is_left_alone_by_the_name_of
             shutil.copytree(folder, crashed)  # as the disk would look if the power went now
 
     async with Theater(crashed) as theater:
-        [left] = (await theater.resume(classes=[Producer])).left
+        resumed = await theater.resume(classes=[Producer])
+        await theater.settled()
+        *_, retried, received, handled = theater.chain("producer")
 
-    assert "cut off while it handled talk" in left.why
+    assert resumed.left == ()
+    assert (retried.kind, received.body["handler"], handled.kind) == (
+        "message/retried",
+        "@close",
+        "message/handled",
+    )
 
 
 async def test_an_error_that_ends_a_conversation_is_known_outside_when_it_is_durable(
