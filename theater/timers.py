@@ -71,11 +71,21 @@ class Timer:
         timers = (self._cell.timers or {}).values()
         there = next((timer for timer in timers if timer.seq == self.seq), self)
         if there is self and not prompter.goes_live:
-            self._cell.timers = {**(self._cell.timers or {}), id(self): self}
-        if there is self and (not prompter.goes_live or prompter.cancels(self.seq)):
-            self._handle = self._cell.loop.call_later(self.delay, _never)
-            self._handle.cancel()  # as it stood then; when it fires, the record says
+            self.stand(self.seq)
+        elif there is self and prompter.cancels(self.seq):
+            self._hang()
         return there
+
+    def stand(self, seq: int) -> None:
+        """Be pending, as the timer that stands in the record at `seq`; when it fires, the record says."""
+        self.seq = seq
+        self._cell.timers = {**(self._cell.timers or {}), id(self): self}
+        self._hang()
+
+    def _hang(self) -> None:
+        """Look pending, as it was then."""
+        self._handle = self._cell.loop.call_later(self.delay, _never)
+        self._handle.cancel()
 
     def told_body(self) -> dict[str, Any]:
         """What the record says of it."""

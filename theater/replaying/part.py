@@ -17,6 +17,7 @@ from theater.owning import give_stores, store_supervisor
 from theater.plan import plan_of
 from theater.replaying.hooks import arguments
 from theater.replaying.report import DifferenceError, described, differ
+from theater.replaying.restoring import restore
 from theater.replaying.served import envelope_of
 from theater.restart import Restore
 from theater.store.fold import Fold
@@ -156,12 +157,12 @@ class Part:
 
     def _snapshot(self, event: Event) -> None:
         state = event.body.get("state")
-        if state is None:
-            return
         if self._is_lost:
+            assert state is not None
+            restore(self.cell, event.body)
             self.load(event, state)
             self._is_lost = False
-        else:
+        elif state is not None:
             differ(event.seq, event.kind, {"state": state}, {"state": self.state})
 
     def _migrated(self, event: Event) -> None:

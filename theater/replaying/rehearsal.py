@@ -10,6 +10,7 @@ from theater.chain import ChainView, Tip, follow
 from theater.errors import HistoryCutError, MissingError, NotRecordedError, SetupError
 from theater.event import Event
 from theater.loop import Cancelled, running_loop
+from theater.past import is_full
 from theater.recorder import ROOT
 from theater.replaying.casting import Casting
 from theater.replaying.part import Part
@@ -37,8 +38,11 @@ class Rehearsal:
         classes: Sequence[type[Actor]] = (),
         until: int | None = None,
         break_at: int | None = None,
+        since: int = 0,
     ) -> None:
         """Take the events of this actor up to `until`, its last one if that is None.
+
+        It begins with its first event, or with what a full snapshot says, if that has the seq `since`.
 
         Raises:
             ActorNotFoundError: there is no such actor.
@@ -51,6 +55,7 @@ class Rehearsal:
         self._casting = Casting(classes)
         self._end = len(self._chain) if until is None else _checked(self._chain, until) + 1
         self._break_at = None if break_at is None else _checked(self._chain, break_at)
+        self._since = since
         self._next = 0  # seq of the event to come
         self._tip: Tip | None = None  # of what was read
         self._removed = 0
@@ -72,6 +77,9 @@ class Rehearsal:
         stage.begin(loop)
         difference = None
         try:
+            if self._since:
+                self._part = Part(stage, self._whole(stage, 0))
+                self._go_to(self._since)
             while self._next < self._end:
                 try:
                     await self._go_on(stage)
@@ -86,6 +94,12 @@ class Rehearsal:
     def still(self, timeout: float | None) -> bool:
         """Nothing can run for so many seconds: say whether somebody was given something to do."""
         return self._scene is not None and self._scene.still(timeout)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """The last good state, as plain values."""
+        assert self._part is not None
+        return self._part.state
 
     async def _go_on(self, stage: ShadowStage) -> None:
         for step in steps(self._events(stage)):
@@ -102,10 +116,9 @@ class Rehearsal:
 
     def _events(self, stage: ShadowStage) -> Iterator[Event]:
         while self._next < self._end:
-            event = self._chain[self._next]
+            event = self._whole(stage, self._next)
             self._tip = follow(self._tip or Tip(event.actor, event.seq, event.parent), event)
             self._next += 1
-            event.body.update(stage.full(event.body))
             yield event
 
     def _jump(self) -> None:
@@ -120,13 +133,22 @@ class Rehearsal:
                 event = self._chain[seq]
             except HistoryCutError:
                 continue
-            if event.kind == "actor/snapshot" and event.body.get("state") is not None:
-                self._removed += seq - gone
-                self._next = seq
-                assert self._part is not None
-                self._part.lose()
+            if is_full(event):
+                self._go_to(seq)
                 return
         raise HistoryCutError(f"event {gone} is gone, and no snapshot behind it says what it led to")
+
+    def _go_to(self, snapshot: int) -> None:
+        """Go on with this event, which says all that those before it led to."""
+        assert self._part is not None
+        self._part.lose()
+        self._removed += snapshot - self._next
+        self._next, self._tip = snapshot, None
+
+    def _whole(self, stage: ShadowStage, seq: int) -> Event:
+        event = self._chain[seq]
+        event.body.update(stage.full(event.body))
+        return event
 
     async def _play(self, part: Part, played: Played) -> None:
         """A message, or a hook."""

@@ -25,16 +25,17 @@ def rehearse(
     break_at: int | None = None,
 ) -> Replay:
     """Replay an actor; in a thread of its own where a loop runs already, which waits meanwhile."""
+    return perform(lambda: Rehearsal(source(), actor, classes=classes, until=until, break_at=break_at))[1]
 
-    def perform() -> Replay:
-        return _perform(Rehearsal(source(), actor, classes=classes, until=until, break_at=break_at))
 
+def perform(make: Callable[[], Rehearsal]) -> tuple[Rehearsal, Replay]:
+    """Make a rehearsal and perform it, in one thread."""
     if running_loop() is None:
-        return perform()
+        return _perform(make())
     with ThreadPoolExecutor(max_workers=1) as threads:
-        return threads.submit(perform).result()
+        return threads.submit(lambda: _perform(make())).result()
 
 
-def _perform(rehearsal: Rehearsal) -> Replay:
+def _perform(rehearsal: Rehearsal) -> tuple[Rehearsal, Replay]:
     loop = {"loop_factory": partial(ShadowLoop, rehearsal.still)}
-    return anyio.run(rehearsal.perform, backend_options=loop)
+    return rehearsal, anyio.run(rehearsal.perform, backend_options=loop)

@@ -1,0 +1,53 @@
+"""Rebuilding: a state that was too large for its event, made again from the snapshot before it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from theater.actor import Actor
+from theater.chain import ChainView
+from theater.errors import HistoryCutError
+from theater.past import is_full
+from theater.replaying.rehearsal import Rehearsal
+from theater.replaying.report import Replay
+from theater.replaying.run import perform
+from theater.replaying.source import Source
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A state, as plain values; None if the code does something else now, and `replay` says where."""
+
+    state: dict[str, Any] | None
+    replay: Replay
+
+
+def rebuild(
+    source: Callable[[], Source], actor: bytes, *, at: int, classes: Sequence[type[Actor]] = ()
+) -> Rebuilt:
+    """The state after event `at` as the last handled message left it: the code runs again from the newest
+    snapshot before on.
+
+    Raises:
+        HistoryCutError, NotRecordedError, SetupError: as a replay.
+    """
+
+    def make() -> Rehearsal:
+        opened = source()
+        return Rehearsal(opened, actor, classes=classes, until=at, since=_newest(opened.chain(actor), at))
+
+    rehearsal, replay = perform(make)
+    return Rebuilt(rehearsal.state if replay.ok else None, replay)
+
+
+def _newest(chain: ChainView, at: int) -> int:
+    """The seq of the newest full snapshot up to `at`; 0 if there is none."""
+    for seq in range(at, 0, -1):
+        try:
+            if is_full(chain[seq]):
+                return seq
+        except HistoryCutError:
+            break
+    return 0
