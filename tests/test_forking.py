@@ -431,7 +431,7 @@ async def test_the_state_at_any_event_is_that_of_the_last_message_handled(
         theater.state_at(keeper, last + 1)
 
 
-async def test_a_state_too_large_for_the_record_is_told_only_as_long_as_it_is_at_hand(
+async def test_a_state_too_large_for_the_record_is_made_again_when_it_is_no_longer_at_hand(
     theater: Theater, keeper: ActorRef[Keeper]
 ) -> None:
     await keeper.ask(Keeper.add, LARGE)
@@ -443,9 +443,10 @@ async def test_a_state_too_large_for_the_record_is_told_only_as_long_as_it_is_at
     await keeper.ask(Keeper.add, LARGE)
 
     with pytest.raises(NotRecordedError, match="larger than 4 KiB"):
-        theater.state_at(keeper, large)
-    with pytest.raises(NotRecordedError, match="larger than 4 KiB"):
-        await theater.fork(keeper, at=large)
+        theater.chain(keeper).state_at(large)
+    assert theater.state_at(keeper, large)["things"] == [LARGE]
+    fork = await theater.fork(keeper, at=large)
+    assert await fork.ask(Keeper.all) == [LARGE]
     assert theater.state_at(keeper, large - 1)["things"] == []
 
 
@@ -536,8 +537,7 @@ async def test_sleepers_and_the_dead_are_forked_from_the_record(stage: Callable[
         fork = await theater.fork("sleeper", name="fork")
         assert await fork.ask(Keeper.all) == [LARGE]  # from the snapshot of the close
         assert await fork.ask(Keeper.shelved, "x") == b"sleeper"
-        with pytest.raises(NotRecordedError):
-            await theater.fork("dead")
+        assert await (await theater.fork("dead")).ask(Keeper.all) == [LARGE]  # made again
         dead = await theater.fork("dead", at=1)
         assert await dead.ask(Keeper.all) == []
 

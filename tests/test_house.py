@@ -100,14 +100,15 @@ SHELL_TEXT = """
     statistics
     closing
     reunion
+    stage
+    replaying
+    rebuilding
     answers
     rerunning
     waking
     resuming
     forking
     rotation
-    stage
-    replaying
     hindsight
     manifest
     system

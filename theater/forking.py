@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from theater import cut, directory, limits, restarting, spawning, supervisor
@@ -24,6 +25,7 @@ from theater.options import Options
 from theater.owning import give_stores
 from theater.plan import ActorPlan, plan_of
 from theater.recorder import ROOT
+from theater.replaying import source_of, told_or_rebuilt
 from theater.restart import Reason, Restore
 from theater.store.fold import Fold
 
@@ -118,7 +120,13 @@ def _part(stage: Stage, chain: LiveChain, at: int | None, given: Mapping[str, ty
         path=born["name"],
         plan=plan_of(cls),
         options=Options.from_plain(born["options"]),
-        state=chain.state_at(point.seq),
+        state=told_or_rebuilt(
+            partial(chain.state_at, point.seq),
+            source_of(stage.journal, stage.folder),
+            chain.actor,
+            at=point.seq,
+            classes=[*given.values(), cls],
+        ),
         stores=stores_at(chain, point.seq, full),
         supervision=None if cell is None or cell.extras is None else cell.extras.supervision,
     )

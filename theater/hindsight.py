@@ -13,8 +13,9 @@ from theater import directory, forking
 from theater.actor import Actor
 from theater.errors import NotRecordedError
 from theater.livechain import LiveChain
+from theater.moments import check_seq
 from theater.ref import ActorRef
-from theater.replaying import Replay, rehearse, source_of
+from theater.replaying import Replay, rehearse, source_of, told_or_rebuilt
 from theater.stage import Stage
 
 A = TypeVar("A", bound=Actor)
@@ -34,11 +35,20 @@ class Hindsight(ABC):
     def state_at(self, actor: ActorRef[Any] | str | bytes, seq: int | None = None) -> dict[str, Any]:
         """An actor's state as plain values after event `seq`, or now: as the last handled message left it.
 
+        One of over 4 KiB, which no event holds, is made again: its code is replayed from the last snapshot.
+
         Raises:
             ActorNotFoundError, MissingError: no such actor, or event.
             HistoryCutError, NotRecordedError: the record does not tell.
         """
-        return self.chain(actor).state_at(seq)
+        stage, chain = self._begun(), self.chain(actor)
+        return told_or_rebuilt(
+            partial(chain.state_at, seq),
+            source_of(stage.journal, stage.folder),
+            chain.actor,
+            at=check_seq(chain, seq),
+            classes=[cell.plan.cls for cell in stage.cells.values() if cell.id == chain.actor],
+        )
 
     @overload
     async def fork(

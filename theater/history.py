@@ -24,10 +24,11 @@ from theater.errors import ActorNotFoundError, CorruptJournalError, MissingError
 from theater.event import Event
 from theater.journal.reader import Reader
 from theater.keys import VerifyKey
+from theater.moments import check_seq
 from theater.parting import Parting, part
 from theater.proof import EventProof
 from theater.recorded import Actors, RecordedActor, RecordedChain
-from theater.replaying import FolderSource, Replay, rehearse
+from theater.replaying import FolderSource, Replay, rehearse, told_or_rebuilt
 from theater.verify import Report, unreadable, verify
 
 _PREFIX = re.compile(r"(?:[0-9a-f]{2}){2,32}", re.ASCII)  # 4 digits or more
@@ -79,14 +80,26 @@ class History:
         found = self._id_of(actor)
         return RecordedChain(self._reader, found)
 
-    def state_at(self, actor: str | bytes, seq: int | None = None) -> dict[str, Any]:
+    def state_at(
+        self, actor: str | bytes, seq: int | None = None, *, classes: Sequence[type[Actor]] = ()
+    ) -> dict[str, Any]:
         """An actor's state as plain values after event `seq`, or now: as the last handled message left it.
+
+        One of over 4 KiB, which no event holds, is made again: its code is replayed from the last snapshot,
+        if its class is imported or one of `classes`.
 
         Raises:
             ActorNotFoundError, MissingError: no such actor, or event.
             HistoryCutError, NotRecordedError: the record does not tell.
         """
-        return self.chain(actor).state_at(seq)
+        chain = self.chain(actor)
+        return told_or_rebuilt(
+            partial(chain.state_at, seq),
+            partial(FolderSource, self._reader),
+            chain.actor,
+            at=check_seq(chain, seq),
+            classes=classes,
+        )
 
     def replay(
         self,

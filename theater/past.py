@@ -44,6 +44,7 @@ class Past:
     links: dict[bytes, None] = field(default_factory=dict)  # ids of those it is bound to
     children: dict[bytes, None] = field(default_factory=dict)  # ids of those whose end it was not told of
     spawned: set[str] = field(default_factory=set)  # paths of all children of its present life
+    is_rebuilt: bool = False  # `state` was made again, and the record does not hold it
     source: bytes | None = None  # the digest of its class, as it was spawned or at the snapshot
 
     def has_letter(self, handler: str, about: bytes) -> bool:

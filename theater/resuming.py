@@ -6,15 +6,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import answers, directory, redelivery, reunion, spawning, waking
+from theater import answers, directory, rebuilding, redelivery, reunion, spawning, waking
 from theater.actor import Actor
 from theater.errors import SetupError, TheaterError
 from theater.event import Event
 from theater.imported import named
 from theater.loop import until_done
-from theater.past import fold
+from theater.past import Past, fold
 from theater.redelivery import events_of
 from theater.ref import ActorRef
+from theater.replaying import DifferenceError
 from theater.sleepers import Sleeper
 from theater.waking import Waking
 
@@ -84,15 +85,19 @@ def _is_under(path: str, above: Collection[str]) -> bool:
     return any("/".join(parts[: count + 1]) in above for count in range(len(parts)))
 
 
-async def resume_all(stage: Stage, classes: Sequence[type[Actor]]) -> Resumed:
+async def resume_all(stage: Stage, classes: Sequence[type[Actor]], *, changed_code: bool = False) -> Resumed:
     """Wake everybody, supervisors first."""
-    return await _wake(stage, list(stage.asleep.values()), named(classes))
+    return await _wake(stage, list(stage.asleep.values()), named(classes), changed_code=changed_code)
 
 
-async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]]) -> Resumed:
+async def _wake(
+    stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]], *, changed_code: bool = False
+) -> Resumed:
     """Put all in their places, supervisors first; run again what was cut off; then let everybody go on."""
     left: list[LeftAlone] = []
-    woken = _loaded(stage, list(_prepared(stage, sleepers, classes, left)), left)
+    pasts = {sleeper: fold(events_of(stage, sleeper)) for sleeper in sleepers}
+    await _complete(stage, pasts, classes, left, changed_code=changed_code)
+    woken = _loaded(stage, list(_prepared(stage, pasts, classes, left)), left)
     for one in woken:
         waking.place(one)
     reunion.tie([(one.cell, one.past) for one in woken])
@@ -107,12 +112,35 @@ async def _wake(stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[A
     return Resumed(tuple(one.cell.ref for one in awake), tuple(left))
 
 
-def _prepared(
-    stage: Stage, sleepers: list[Sleeper], classes: dict[str, type[Actor]], left: list[LeftAlone]
-) -> Iterator[Waking]:
-    for sleeper in sorted(sleepers, key=lambda one: (one.name.count("/"), _birth(stage, one))):
+async def _complete(
+    stage: Stage,
+    pasts: dict[Sleeper, Past],
+    classes: Mapping[str, type[Actor]],
+    left: list[LeftAlone],
+    *,
+    changed_code: bool,
+) -> None:
+    """Make the states again that the record does not hold; those that cannot be are left alone."""
+    for sleeper, past in tuple(pasts.items()):
         try:
-            yield waking.prepare(stage, sleeper, fold(events_of(stage, sleeper)), classes)
+            await rebuilding.complete(stage, sleeper, past, classes, changed_code=changed_code)
+        except (TheaterError, DifferenceError) as error:
+            del pasts[sleeper]
+            why = f"its last state cannot be made again: {error}"
+            if isinstance(error, DifferenceError):
+                left.append(LeftAlone(sleeper.name, why, error.seq, error.expected, error.found))
+            else:
+                left.append(LeftAlone(sleeper.name, why))
+
+
+def _prepared(
+    stage: Stage, pasts: Mapping[Sleeper, Past], classes: Mapping[str, type[Actor]], left: list[LeftAlone]
+) -> Iterator[Waking]:
+    for sleeper in sorted(pasts, key=lambda one: (one.name.count("/"), _birth(stage, one))):
+        if stage.asleep.get(sleeper.name) is not sleeper:
+            continue  # somebody else woke it meanwhile
+        try:
+            yield waking.prepare(stage, sleeper, pasts[sleeper], classes)
         except (TheaterError, TypeError, ValueError) as error:
             left.append(LeftAlone(sleeper.name, str(error)))
 

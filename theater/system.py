@@ -203,13 +203,14 @@ class Theater(Hindsight):
                 return there
         return await spawning.spawn_top(stage, actor, name, kept)
 
-    async def resume(self, *, classes: Sequence[type[Actor]] = ()) -> Resumed:
+    async def resume(self, *, classes: Sequence[type[Actor]] = (), changed_code: bool = False) -> Resumed:
         """Wake all actors that the record says are alive, supervisors first; skips those that run.
 
         Only classes that are imported already, or given here, are used. Actors that cannot go on are named in
-        the answer and left alone.
+        the answer and left alone. A state of over 4 KiB that no snapshot holds is made again from the
+        messages since the last one; with `changed_code` also by code that is not what it was then.
         """
-        return await resuming.resume_all(self._running(), classes)
+        return await resuming.resume_all(self._running(), classes, changed_code=changed_code)
 
     @property
     def crew(self) -> tuple[ActorRef[Any], ...]:

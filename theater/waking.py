@@ -84,8 +84,7 @@ def prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: Mapping[str, ty
     Raises:
         TheaterError, TypeError: why it cannot go on.
     """
-    if past.state is None:
-        raise SetupError("its last state is not in the record: the process died before it was written")
+    assert past.state is not None
     above = None if sleeper.supervisor == ROOT else stage.cells.get(sleeper.supervisor)
     if above is None and sleeper.supervisor != ROOT:
         raise SetupError("its supervisor is asleep")
@@ -158,6 +157,7 @@ def place(waking: Waking) -> None:
     snapshots.begin(cell, since=past.snapshot)
     begun = waking.sleeper.events if past.open is None else past.open.seq + 1
     restore_stores(cell, (event for event in events_of(stage, waking.sleeper) if event.seq < begun))
+    cell.stale = past.is_rebuilt
     if cell.options.state is Restore.INITIAL:
         cell.initial = past.initial
     waited, cell.queue = cell.queue, None
@@ -179,7 +179,7 @@ def run_again(waking: Waking, rerun: Rerun) -> None:
 def go(waking: Waking) -> None:
     """Let one that was between two messages go on."""
     cell = waking.cell
-    cell.record("actor/resumed", {})
+    cell.record("actor/resumed", {"state": waking.past.state} if waking.past.is_rebuilt else {})
     for seq in waking.abandoned:
         cell.note("message/answered", {"abandoned": True, "reply": seq})
     if waking.past.failed:

@@ -9,9 +9,18 @@ rehearsal  one actor's life
 report     what came of it
 """
 
-from theater.replaying.rebuild import Rebuilt, rebuild
-from theater.replaying.report import Replay
+from theater.replaying.rebuild import Rebuilt, rebuild, told_or_rebuilt
+from theater.replaying.report import DifferenceError, Replay
 from theater.replaying.run import rehearse
 from theater.replaying.source import FolderSource, source_of
 
-__all__ = ["FolderSource", "Rebuilt", "Replay", "rebuild", "rehearse", "source_of"]
+__all__ = [
+    "DifferenceError",
+    "FolderSource",
+    "Rebuilt",
+    "Replay",
+    "rebuild",
+    "rehearse",
+    "source_of",
+    "told_or_rebuilt",
+]

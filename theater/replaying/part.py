@@ -146,7 +146,10 @@ class Part:
             for slot in tuple(extras.slots or ()):
                 if slot.envelope.sender is None:
                     slot.withdraw()
-        self.load(event, event.body.get("state") or self.state)
+        state = event.body.get("state")
+        if state is not None:
+            differ(event.seq, event.kind, {"state": state}, {"state": self.state})
+        self.load(event, self.state if state is None else state)
 
     def _restarted(self, event: Event) -> None:
         cell, state = self.cell, event.body.get("state")

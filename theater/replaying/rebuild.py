@@ -8,7 +8,7 @@ from typing import Any
 
 from theater.actor import Actor
 from theater.chain import ChainView
-from theater.errors import HistoryCutError
+from theater.errors import HistoryCutError, MissingError, NotRecordedError, SetupError
 from theater.past import is_full
 from theater.replaying.rehearsal import Rehearsal
 from theater.replaying.report import Replay
@@ -40,6 +40,33 @@ def rebuild(
 
     rehearsal, replay = perform(make)
     return Rebuilt(rehearsal.state if replay.ok else None, replay)
+
+
+def told_or_rebuilt(
+    tell: Callable[[], dict[str, Any]],
+    source: Callable[[], Source],
+    actor: bytes,
+    *,
+    at: int,
+    classes: Sequence[type[Actor]] = (),
+) -> dict[str, Any]:
+    """The state as the record tells it, or else as the code makes it again.
+
+    Raises:
+        NotRecordedError: neither; the text says why.
+    """
+    try:
+        return tell()
+    except NotRecordedError as untold:
+        try:
+            rebuilt = rebuild(source, actor, at=at, classes=classes)
+        except (MissingError, SetupError) as error:
+            raise NotRecordedError(f"{untold}, and it cannot be made again: {error}") from error
+        if rebuilt.state is None:
+            raise NotRecordedError(
+                f"{untold}, and the code does not make it again: {rebuilt.replay}"
+            ) from None
+        return rebuilt.state
 
 
 def _newest(chain: ChainView, at: int) -> int:
