@@ -27,7 +27,7 @@ NAMES = """
     NotRecordedError NotRunningError Note Overflow Problem ProofError Reason RecordedActor Replay Reply Report
     Restart RestartLimit Restore Resumed SetupError SignatureError SigningKey Snapshots Statistics Store
     StoreNotFoundError Stores Stream Channel ChannelClosedError RefusedError
-    Theater TheaterError Timer VerifyKey effect handler Change Parting Retry
+    Theater TheaterError Timer VerifyKey effect handler migrate Change Parting Retry
     compact Compacted Removed examine Complaint Diagnosis
 """
 TESTING_NAMES = """

@@ -40,6 +40,7 @@ SHELL_TEXT = """
     store
     limits
     marking
+    migrating
     handler
     cancelling
     yielding

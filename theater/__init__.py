@@ -52,6 +52,7 @@ from theater.keys import SigningKey, VerifyKey
 from theater.letters import DeadLetter, DeadLetters
 from theater.livechain import LiveChain
 from theater.mailbox import Message, Overflow
+from theater.migrating import migrate
 from theater.names import ALL, NONE
 from theater.parting import Change, Parting
 from theater.proof import EventProof
@@ -186,4 +187,5 @@ __all__ = [
     "effect",
     "examine",
     "handler",
+    "migrate",
 ]

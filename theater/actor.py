@@ -39,6 +39,9 @@ class Actor:
     supervision: ClassVar[Supervision] = UNDECLARED
     """What this class says of its children; never a field."""
 
+    version: ClassVar[int] = 1
+    """Of the state; raise it when the fields change, and say by `@migrate` what becomes of old ones."""
+
     if TYPE_CHECKING:
         _cell: Cell | None
 

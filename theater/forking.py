@@ -20,7 +20,8 @@ from theater.errors import ActorFailedError, ActorNotFoundError, HistoryCutError
 from theater.failure import text_of
 from theater.imported import class_of, named
 from theater.livechain import LiveChain
-from theater.moments import check_seq, rest_before, stores_at
+from theater.migrating import lifted
+from theater.moments import check_seq, rest_before, stores_at, version_at
 from theater.options import Options
 from theater.owning import give_stores
 from theater.plan import ActorPlan, plan_of
@@ -113,19 +114,23 @@ def _part(stage: Stage, chain: LiveChain, at: int | None, given: Mapping[str, ty
     point = rest_before(chain, seq)
     full = stage.recorder.full
     born = full(chain[0].body)
-    cls = class_of(born["class"], given) if cell is None else cell.plan.cls
+    plan = plan_of(class_of(born["class"], given)) if cell is None else cell.plan
     return _Part(
         parent=chain.actor,
         point=[chain.actor, point.seq, point.hash],
         path=born["name"],
-        plan=plan_of(cls),
+        plan=plan,
         options=Options.from_plain(born["options"]),
-        state=told_or_rebuilt(
-            partial(chain.state_at, point.seq),
-            source_of(stage.journal, stage.folder),
-            chain.actor,
-            at=point.seq,
-            classes=[*given.values(), cls],
+        state=lifted(
+            plan,
+            told_or_rebuilt(
+                partial(chain.state_at, point.seq),
+                source_of(stage.journal, stage.folder),
+                chain.actor,
+                at=point.seq,
+                classes=[*given.values(), plan.cls],
+            ),
+            version_at(chain, point.seq),
         ),
         stores=stores_at(chain, point.seq, full),
         supervision=None if cell is None or cell.extras is None else cell.extras.supervision,

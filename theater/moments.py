@@ -102,6 +102,18 @@ def state_at(
     raise NotRecordedError(f"no event of {chain.actor.hex()} holds a state")
 
 
+def version_at(chain: ChainView, at: int) -> int:
+    """The version of the class by which the state after event `at` was recorded."""
+    for event in _backwards(chain, at):
+        if event.kind == "actor/migrated":
+            return int(event.body["to"])
+        if event.kind == "actor/spawned" and not event.seq:
+            return int(event.body.get("version", 1))
+        if event.kind == "actor/snapshot" and event.body.get("full"):
+            return int(event.body.get("version", 1))
+    return 1
+
+
 def stores_at(chain: ChainView, at: int, full: Full) -> Fold:
     """What the actor's stores held after event `at`.
 

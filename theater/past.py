@@ -31,6 +31,8 @@ class Past:
 
     state: dict[str, Any] | None = None  # None where the record does not hold it
     initial: dict[str, Any] | None = None  # as it was spawned
+    version: int = 1  # of the state
+    first_version: int = 1  # of the initial one
     snapshot: int = 0  # seq of the newest full snapshot; 0 if there is none
     letters: list[Letter] = field(default_factory=list)  # in its mailbox at the newest snapshot, still there
     stashed: dict[int, Letter] = field(default_factory=dict)  # set aside, by the seq of `message/received`
@@ -76,6 +78,7 @@ def _spawned(past: Past, event: Event) -> None:
     _state(past, event)
     if not event.seq:
         past.initial = past.state
+        past.version = past.first_version = event.body.get("version", 1)
         past.source = event.body.get("source")
     else:  # a child
         past.children[event.body["child"]] = None
@@ -100,6 +103,7 @@ def _snapshot(past: Past, event: Event) -> None:
         past.letters = list(body.get("mailbox", ()))
         return
     now = Past(state=body["state"], initial=past.initial, snapshot=event.seq, source=body["source"])
+    now.version, now.first_version = body.get("version", 1), past.first_version
     now.letters = list(body.get("mailbox", ()))
     now.stashed = dict(body.get("stash", ()))
     now.deferred = dict(body.get("deferred", ()))
@@ -111,6 +115,11 @@ def _snapshot(past: Past, event: Event) -> None:
     now.spawned = set(body.get("spawned", ()))
     for name in Past.__slots__:
         setattr(past, name, getattr(now, name))
+
+
+def _migrated(past: Past, event: Event) -> None:
+    _state(past, event)
+    past.version = event.body["to"]
 
 
 def _received(past: Past, event: Event) -> None:
@@ -230,6 +239,7 @@ _STEPS = {
     "actor/spawned": _spawned,
     "actor/snapshot": _snapshot,
     "actor/resumed": _state,
+    "actor/migrated": _migrated,
     "actor/failed": _failed,
     "actor/restarted": _restarted,
     "message/received": _received,

@@ -22,6 +22,7 @@ from theater.errors import SetupError
 from theater.field import Default, clean, own_defaults, own_fields, own_scratch
 from theater.handler import HandlerPlan
 from theater.marking import HandlerOptions, abstract_methods, check_method, check_override, options_of
+from theater.migrating import versions_of
 from theater.signature import plan_hook, plan_method, shape_of
 from theater.state import Field, State, StateKeeper
 from theater.supervision import decider_of, supervision_of
@@ -63,6 +64,7 @@ class ActorPlan:
         self.hooks = dict(_hooks(cls))
         self.supervision = supervision_of(cls, _root(cls))
         self.decide = decider_of(cls) if self.supervision is not None else None
+        self.version, self.migrations = versions_of(cls)
         self.state = State(self.label, {})
         self.is_ready = False  # its types are known
         self.is_checked = False  # nothing has been done to the class since it was made

@@ -37,6 +37,8 @@ async def complete(
     if past.state is not None:
         return
     cls = class_of(sleeper.class_name, classes)
+    if past.version != plan_of(cls).version:
+        raise SetupError(f"it is not in the record, and only version {past.version} of its class can make it")
     if past.source != plan_of(cls).source_digest and not changed_code:
         raise SetupError(
             "its last state is not in the record, and the code that would make it again has changed:"

@@ -116,7 +116,9 @@ def full_body(cell: Cell) -> dict[str, Any]:
             "links": list(extras.links or ()),
             "watches": [[one.seq, one.watched, one.handler] for one in extras.watches or ()],
         }
-    body = {"full": True, "source": cell.plan.source_digest, "state": cell.keeper.plain()}
+    body: dict[str, Any] = {"full": True, "source": cell.plan.source_digest, "state": cell.keeper.plain()}
+    if cell.plan.version != 1:
+        body["version"] = cell.plan.version
     return body | {name: part for name, part in parts.items() if part}
 
 

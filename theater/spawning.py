@@ -214,6 +214,8 @@ def record_spawn(
         "options": prepare(cell.options.to_plain()),
         "supervisor": [line.id, seq, line.head],
     }
+    if cell.plan.version != 1:
+        more = {"version": cell.plan.version} | (more or {})
     if more is not None:
         body.update({name: prepare(part) for name, part in more.items()})
         body = dict(sorted(body.items(), key=lambda item: (len(item[0]), item[0])))

@@ -197,7 +197,7 @@ def is_full(event: Recorded) -> bool:
 
 def sent_place(event: Recorded) -> Place | None:
     """The event that an event names as the message it tells of; None for one from the world outside."""
-    named = event.body.get("from")
+    named = event.body.get("from") if event.kind != "actor/migrated" else None
     return None if named is None else (named[0], named[1])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from theater import (
     answers,
@@ -25,6 +25,7 @@ from theater.event import Event
 from theater.failure import text_of
 from theater.imported import class_of
 from theater.mailbox import Envelope
+from theater.migrating import lifted
 from theater.options import Options
 from theater.owning import restore_stores
 from theater.past import Letter, Past, SetTimer
@@ -57,12 +58,14 @@ class Waking:
         "rerun",
         "script",
         "sleeper",
+        "state",
         "timers",
         "undelivered",
     )
 
-    def __init__(self, sleeper: Sleeper, past: Past, cell: Cell) -> None:
+    def __init__(self, sleeper: Sleeper, past: Past, cell: Cell, state: dict[str, Any]) -> None:
         self.sleeper = sleeper
+        self.state = state  # as the present version of the class has it
         self.past = past
         self.cell = cell
         self.script: list[Event] = []  # what followed the message that was at hand
@@ -90,14 +93,17 @@ def prepare(stage: Stage, sleeper: Sleeper, past: Past, classes: Mapping[str, ty
         raise SetupError("its supervisor is asleep")
     cls = class_of(sleeper.class_name, classes)
     plan = plan_of(cls)
-    plan.restore_state(past.state, stage.recall)
+    state = lifted(plan, past.state, past.version)
+    plan.restore_state(state, stage.recall)
+    if past.open is not None and past.version != plan.version:
+        raise SetupError(f"it was cut off in a handler of version {past.version}: let that version finish it")
     options = Options.from_plain(stage.recorder.full(sleeper.options))
     cell = directory.wake(stage, plan, id=sleeper.id, name=sleeper.name, options=options)
     cell.events = sleeper.events
     cell.head = sleeper.head
     stage.remember(cell, named=True)
     supervisor.add_child(above, cell)
-    waking = Waking(sleeper, past, cell)
+    waking = Waking(sleeper, past, cell, state)
     if past.open is not None:
         opened = past.open.seq
         waking.script = [event for event in events_of(stage, sleeper) if event.seq > opened]
@@ -121,7 +127,7 @@ def load(waking: Waking, letters: list[Letter]) -> None:
     waking.timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
     _owe_again(waking)
     try:
-        restarting.load(cell, past.state)
+        restarting.load(cell, waking.state)
     except restarting.PROGRAM_ENDS:
         raise
     except BaseException as error:
@@ -159,7 +165,7 @@ def place(waking: Waking) -> None:
     restore_stores(cell, (event for event in events_of(stage, waking.sleeper) if event.seq < begun))
     cell.stale = past.is_rebuilt
     if cell.options.state is Restore.INITIAL:
-        cell.initial = past.initial
+        cell.initial = _initial(waking)
     waited, cell.queue = cell.queue, None
     stage.sent += len(waking.letters)
     redelivery.take_over(cell, (*waking.letters, *(waited or ())))
@@ -176,10 +182,18 @@ def run_again(waking: Waking, rerun: Rerun) -> None:
     spawning.go(cell)
 
 
+def _initial(waking: Waking) -> dict[str, Any] | None:
+    past = waking.past
+    return None if past.initial is None else lifted(waking.cell.plan, past.initial, past.first_version)
+
+
 def go(waking: Waking) -> None:
     """Let one that was between two messages go on."""
-    cell = waking.cell
+    cell, version = waking.cell, waking.cell.plan.version
     cell.record("actor/resumed", {"state": waking.past.state} if waking.past.is_rebuilt else {})
+    if waking.past.version != version:
+        told = {"from": waking.past.version, "to": version, "state": waking.state}
+        cell.record("actor/migrated", told)
     for seq in waking.abandoned:
         cell.note("message/answered", {"abandoned": True, "reply": seq})
     if waking.past.failed:
