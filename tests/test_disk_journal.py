@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import stat
 import subprocess
@@ -607,6 +608,58 @@ async def test_a_walk_tells_of_torn_bytes_and_of_frames(tmp_path: Path) -> None:
     assert batch.chunk[slice(*batch.frames[1][1:])][:32] == digest == sha256(bytes(LARGE)).digest()
     assert walk.tail is not None
     assert (walk.tail.place, walk.tail.torn, walk.tail.damage) == ((1, end), b"torn", "")
+
+
+async def test_who_only_looks_whether_a_theater_runs_keeps_nobody_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(DiskJournal(tmp_path)):
+        pass
+    looker = os.open(tmp_path / "lock", os.O_RDONLY)
+    fcntl.flock(looker, fcntl.LOCK_SH)
+    flock = fcntl.flock
+
+    def look_once(descriptor: int, kind: int) -> None:
+        flock(descriptor, kind)
+        if kind & fcntl.LOCK_SH:
+            monkeypatch.undo()
+            os.close(looker)
+
+    monkeypatch.setattr(fcntl, "flock", look_once)
+    async with opened(DiskJournal(tmp_path)):
+        pass
+
+
+async def test_who_looks_for_ever_is_not_waited_for(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)):
+        pass
+    with (tmp_path / "lock").open() as looker:
+        fcntl.flock(looker, fcntl.LOCK_SH)
+        with pytest.raises(FolderInUseError):
+            await DiskJournal(tmp_path).open()
+
+
+@pytest.mark.parametrize("seen", [0, 1, 700])
+async def test_a_walk_misses_nothing_when_the_next_segment_is_begun_under_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: int
+) -> None:
+    async with opened(DiskJournal(tmp_path, segment_bytes=3_000)) as journal:
+        scribe = Scribe(journal)
+        while len([batch for batch in Reader(tmp_path).walk() if batch.place.segment == 2]) < 2:
+            scribe.write("more" * 100)
+            await committed(journal)
+        whole = Folder.read
+
+        def early(folder: Folder, number: int, offset: int) -> bytes:
+            """What a look at the first segment saw before all of it was written."""
+            monkeypatch.undo()
+            return whole(folder, number, offset)[:seen].ljust(5_000, b"\0")
+
+        monkeypatch.setattr(Folder, "read", early)
+        walk = Reader(tmp_path).walk()
+
+        assert sum(kind == EVENT for batch in walk for kind, _, _ in batch.frames) == journal.size
+        assert walk.tail is None
 
 
 async def test_a_look_that_finds_nothing_new_reads_no_segment(

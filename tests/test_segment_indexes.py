@@ -19,7 +19,7 @@ from full_segments import fill, small_segments
 from journal_contract import Scribe, committed
 from journal_disks import KEY, ORIGIN, Scenario, contents_of
 
-from theater.errors import CorruptJournalError
+from theater.errors import CorruptJournalError, FolderError
 from theater.journal import DiskJournal, Reader, loading
 from theater.journal.calls import Calls
 from theater.journal.folder import Folder
@@ -405,6 +405,31 @@ def test_indexing_says_that_a_segment_is_damaged_and_goes_on(
 
     assert "segment 1 has no index, for it is damaged" in caplog.text
     assert contents_of(folder.indexes) == {"00000002": kept}
+
+
+def test_indexing_says_that_a_segment_cannot_be_read_and_goes_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = Folder(tmp_path / "theater")
+    anyio.run(tiny_segments, folder.path)
+    kept = contents_of(folder.indexes)
+    remove_indexes(folder)
+    failures = [OSError(errno.EIO, "Input/output error"), FolderError("gone")]
+    whole = Folder.format
+
+    def fail(folder: Folder) -> Format:
+        if failures:
+            raise failures.pop()
+        return whole(folder)
+
+    monkeypatch.setattr(Folder, "format", fail)
+    indexing = Indexing(folder, calls=Calls())
+    for segment in (1, 2, 1, 2):
+        indexing.submit(segment)
+    indexing.finish()
+
+    assert caplog.text.count("has no index, for it cannot be read") == 2
+    assert contents_of(folder.indexes) == kept
 
 
 async def tiny_segments(path: Path, *, calls: Calls | None = None) -> int:

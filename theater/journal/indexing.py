@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from threading import Event, Thread
 from time import perf_counter
 
-from theater.errors import CorruptJournalError
+from theater.errors import CorruptJournalError, FolderError
 from theater.journal.calls import Calls
 from theater.journal.folder import Folder
 from theater.journal.sealed import keep_index, tabled
@@ -64,6 +64,8 @@ class Indexing:
                 return
             except CorruptJournalError as error:
                 logger.error("segment %d has no index, for it is damaged: %s", segment, error)  # noqa: TRY400
+            except (FolderError, OSError) as error:
+                logger.error("segment %d has no index, for it cannot be read: %s", segment, error)  # noqa: TRY400
 
     def _make(self, segment: int) -> None:
         self._since = perf_counter()

@@ -10,6 +10,7 @@ from pathlib import Path
 from theater.errors import FolderInUseError
 
 _LIMIT = 512  # bytes; a process id and a host name
+_TRIES = 1000
 
 
 class Lock:
@@ -23,12 +24,10 @@ class Lock:
             OSError: the file cannot be opened for writing.
         """
         self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not _is_taken(self._descriptor):
             holder = os.pread(self._descriptor, _LIMIT, 0).decode(errors="replace").split()
             self.release()
-            raise FolderInUseError(f"{path.parent} is open in {_named(holder)}") from None
+            raise FolderInUseError(f"{path.parent} is open in {_named(holder)}")
 
     def sign(self) -> None:
         """Write down who holds the lock."""
@@ -38,6 +37,20 @@ class Lock:
 
     def release(self) -> None:
         os.close(self._descriptor)
+
+
+def _is_taken(descriptor: int) -> bool:
+    """Take the lock if nobody holds it; who only looks shares it for an instant, and is waited for."""
+    for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH) * _TRIES:
+        try:
+            fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if kind == fcntl.LOCK_SH:
+                return False
+        else:
+            if kind == fcntl.LOCK_EX:
+                return True
+    return False
 
 
 def _named(holder: list[str]) -> str:

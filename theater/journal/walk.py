@@ -99,6 +99,8 @@ class Walk(Iterator[Batch]):
         """Go to the next segment if this one ends in zeros and that one was begun; else say what is here."""
         torn = self._chunk[self.place.offset - self._base :].rstrip(b"\0")
         begun, chunk = self._next_begun()
+        if begun and self._has_grown(torn):
+            return True
         if torn or (begun and self.place.offset == 0):
             self.tail = Tail(self.place, torn, self._damage(torn, begun))
         elif begun > self.place.segment + 1:
@@ -106,6 +108,14 @@ class Walk(Iterator[Batch]):
         elif begun:
             self._open(Place(begun, 0), chunk)
         return self.tail is None and bool(begun)
+
+    def _has_grown(self, torn: bytes) -> bool:
+        """Whether more was written here, since it was read, before the next segment was begun."""
+        chunk = self._segments.read(*self.place)
+        if chunk.rstrip(b"\0") == torn:
+            return False
+        self._open(self.place, chunk)
+        return True
 
     def _next_begun(self) -> tuple[int, bytes]:
         """The next segment with anything in it, and its bytes; 0 if there is none."""
