@@ -610,6 +610,31 @@ async def test_a_walk_tells_of_torn_bytes_and_of_frames(tmp_path: Path) -> None:
     assert (walk.tail.place, walk.tail.torn, walk.tail.damage) == ((1, end), b"torn", "")
 
 
+@pytest.mark.parametrize("name", ["tmp", "cut", "blobs"])
+async def test_an_empty_folder_that_a_copy_left_out_is_made(tmp_path: Path, name: str) -> None:
+    async with opened(DiskJournal(tmp_path)):
+        pass
+    (tmp_path / name).rmdir()
+
+    async with opened(DiskJournal(tmp_path)) as journal:
+        Scribe(journal).keep(bytes(LARGE))
+        await committed(journal)
+
+    assert Reader(tmp_path).closed
+
+
+async def test_what_is_no_segment_is_passed_over(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)) as journal:
+        Scribe(journal).write()
+        await committed(journal)
+    for name in ("00000000", "0000000\N{ARABIC-INDIC DIGIT NINE}", "notes.txt"):
+        (tmp_path / "segments" / name).write_bytes(b"of something else")
+
+    async with opened(DiskJournal(tmp_path)) as journal:
+        assert journal.size == 1
+    assert Folder(tmp_path).numbers() == [1]
+
+
 async def test_who_only_looks_whether_a_theater_runs_keeps_nobody_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -660,6 +685,12 @@ async def test_a_walk_misses_nothing_when_the_next_segment_is_begun_under_it(
 
         assert sum(kind == EVENT for batch in walk for kind, _, _ in batch.frames) == journal.size
         assert walk.tail is None
+
+        reader = Reader(tmp_path)
+        monkeypatch.setattr("theater.journal.loading.sealed_in", lambda _: [])
+        monkeypatch.setattr(Folder, "read", early)
+        reader.refresh()
+        assert [reader.event(scribe.actor, seq) for seq in range(journal.size)] == scribe.events
 
 
 async def test_a_look_that_finds_nothing_new_reads_no_segment(

@@ -222,7 +222,14 @@ def _other_key(folder: Folder) -> None:
     write(folder.path / "key", SigningKey(bytes(32)).seed.hex().encode() + b"\n")
 
 
-@pytest.mark.parametrize("spoil", [_other_key, lambda it: write(it.path / "key", b"garbled")])
+def _link_to_nowhere(folder: Folder) -> None:
+    (folder.path / "key").unlink()
+    (folder.path / "key").symlink_to("nowhere")
+
+
+@pytest.mark.parametrize(
+    "spoil", [_other_key, _link_to_nowhere, lambda it: write(it.path / "key", b"garbled")]
+)
 def test_a_key_that_is_not_the_journals_is_named(folder: Folder, spoil: Callable[[Folder], None]) -> None:
     spoil(folder)
     before = contents_of(folder.path)

@@ -23,7 +23,7 @@ from theater.journal.keyfile import KeyFile
 from theater.journal.loading import Loaded
 from theater.journal.lookup import Lookup
 from theater.journal.sealed import index_bytes, make_index, tabled
-from theater.journal.tidying import cut_off, left_behind
+from theater.journal.tidying import cut_off, left_behind, missing
 from theater.keys import VerifyKey
 
 _ONLY_OWNER = 0o600
@@ -59,13 +59,13 @@ def key(folder: Folder, loaded: Loaded) -> Iterator[Check]:
     file = KeyFile(folder.path / "key", Calls())
     if not file.exists():
         return  # whoever opens the folder brings it
-    yield from _open_to_others(file.path)
     expected = _current_key(folder, loaded)
     try:
         own, following = file.read().public, file.following()
     except (CorruptJournalError, FolderError) as error:
         yield _damaged_key(str(error))
         return
+    yield from _open_to_others(file.path)
     if expected not in {own, following and following.public}:
         yield _damaged_key(f"it is the key {own}, and the journal is signed by {expected}")
     elif following is not None or folder.format().key != expected:
@@ -74,12 +74,11 @@ def key(folder: Folder, loaded: Loaded) -> Iterator[Check]:
 
 
 def folders(folder: Folder) -> Iterator[Check]:
-    """Copies, by git for instance, leave out folders that are empty."""
-    for path in (folder.blobs, folder.tmp, folder.cut):
-        if not path.is_dir():
-            advice = f"no theater can be opened without: {_REPAIR} makes it"
-            repair = partial(make_folder, path, Calls())
-            yield _repairable("folder", path.name, "it is missing, and was empty", advice, repair)
+    """Those that opening needs are there."""
+    for path in missing(folder):
+        advice = f"the next opening, or {_REPAIR}, makes it"
+        repair = partial(make_folder, path, Calls())
+        yield _repairable("folder", path.name, "it is missing, and was empty", advice, repair)
 
 
 def torn_batch(folder: Folder, loaded: Loaded) -> Iterator[Check]:

@@ -15,6 +15,7 @@ cut/              torn bytes that were cut off the log
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from theater.errors import ContentNotFoundError, CorruptJournalError, FolderErro
 from theater.journal.marks import Closed, Format
 
 SEGMENT_DIGITS = 8
+_SEGMENT = re.compile(rf"(?!0+$)[0-9]{{{SEGMENT_DIGITS}}}", re.ASCII)
 FOLDERS = ("segments", "blobs", "tmp", "cut")
 _LATER = "index"  # a folder made when the first segment is full
 FILES = ("format", "key", "key.next", "lock", "closed")
@@ -98,7 +100,7 @@ class Folder:
         if not self.segments.is_dir():
             raise CorruptJournalError(str(self.segments), expected="the folder of the log", found="none")
         names = [path.name for path in self.segments.iterdir()]
-        return sorted(int(name) for name in names if len(name) == SEGMENT_DIGITS and name.isdecimal())
+        return sorted(int(name) for name in names if _SEGMENT.fullmatch(name))
 
     def segment(self, number: int) -> Path:
         return self.segments / f"{number:0{SEGMENT_DIGITS}}"

@@ -49,7 +49,10 @@ class KeyFile:
 
     def following(self) -> SigningKey | None:
         """The key that is to take its place; None if there is none, or it was not written whole."""
-        return _parse(_read(self._following)) if os.path.lexists(self._following) else None
+        try:
+            return _parse(_read(self._following))
+        except FileNotFoundError:
+            return None
 
     def prepare(self, key: SigningKey) -> None:
         """Keep beside it the key that is to take its place."""

@@ -185,11 +185,11 @@ class Reader:
 
     def _find(self, look: Callable[[Lookup], bytes]) -> bytes:
         """Look something up; anew if it is not where it was, for the folder was compacted meanwhile."""
-        before = self._rewritings
-        try:
-            return look(self._lookup)
-        except (CorruptJournalError, MissingError):
-            if self.rewritings() == before:
-                raise
-        self.refresh()
-        return look(self._lookup)
+        while True:
+            before = self._rewritings
+            try:
+                return look(self._lookup)
+            except (CorruptJournalError, MissingError):
+                if self.rewritings() == before:
+                    raise
+            self.refresh()

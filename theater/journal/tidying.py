@@ -8,7 +8,7 @@ import re
 from itertools import count
 from pathlib import Path
 
-from theater.journal.calls import Calls, write_file
+from theater.journal.calls import Calls, make_folder, write_file
 from theater.journal.folder import Folder
 from theater.journal.index import Index
 from theater.journal.loading import Loaded
@@ -22,6 +22,8 @@ _DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 def put_in_order(folder: Folder, loaded: Loaded, calls: Calls) -> Path | None:
     """Make the folder what the whole batches of its log say; returns where torn bytes are kept, if any."""
     walk = loaded.walk
+    for path in missing(folder):
+        make_folder(path, calls)
     cut = None if walk.tail is None else _keep_aside(folder, walk.tail, calls)
     for path in left_behind(folder, loaded):
         calls.unlink(path)
@@ -31,6 +33,11 @@ def put_in_order(folder: Folder, loaded: Loaded, calls: Calls) -> Path | None:
         calls.unlink(folder.path / "closed")
         calls.sync_folder(folder.path)
     return cut
+
+
+def missing(folder: Folder) -> list[Path]:
+    """Folders that were empty: copies, by git for instance, leave those out."""
+    return [path for path in (folder.blobs, folder.tmp, folder.cut) if not path.is_dir()]
 
 
 def left_behind(folder: Folder, loaded: Loaded) -> list[Path]:

@@ -111,10 +111,11 @@ class Walk(Iterator[Batch]):
 
     def _has_grown(self, torn: bytes) -> bool:
         """Whether more was written here, since it was read, before the next segment was begun."""
-        chunk = self._segments.read(*self.place)
-        if chunk.rstrip(b"\0") == torn:
+        if self._segments.read(*self.place).rstrip(b"\0") == torn:
             return False
-        self._open(self.place, chunk)
+        base = self._base
+        self._open(self.place, self._segments.read(self.place.segment, base))
+        self._base = base
         return True
 
     def _next_begun(self) -> tuple[int, bytes]:
