@@ -34,6 +34,16 @@ class Crashes:
         """All events, in the order of the journal."""
         return [Event.read(payload) for kind, payload in self._frames if kind == EVENT]
 
+    def moments(self, first: int) -> Iterator[int]:
+        """After how many events a process may die, from `first` on and before the close.
+
+        A failed message and the failure of its actor are recorded in one breath.
+        """
+        events = self.events()
+        for count in range(first, len(events) - 1):
+            if not (events[count].kind == "actor/failed" and events[count - 1].body.get("failed")):
+                yield count
+
     def after(self, events: int, to: Path) -> Path:
         """A folder with the first `events` events, as it was never closed."""
         to.mkdir()

@@ -324,7 +324,7 @@ async def test_wherever_a_process_dies_its_actors_end_as_if_it_had_not(quick_pat
     assert expected[:2] == (15, 85)
     crashes = Crashes(quick_path / "whole")
     begun = first_of(crashes, "message/received", "give")
-    for count in range(begun, len(crashes) - 1):
+    for count in crashes.moments(begun):
         async with Theater(crashes.after(count, quick_path / str(count))) as theater:
             assert (await theater.resume()).left == ()
             await until_it_rang(theater)
@@ -340,7 +340,7 @@ async def test_wherever_a_process_dies_a_deferred_answer_is_given_once(quick_pat
     assert expected == (16, 84, [16])
     crashes = Crashes(quick_path / "late")
     begun = first_of(crashes, "message/received", "give_later")
-    for count in range(begun, len(crashes) - 1):
+    for count in crashes.moments(begun):
         async with Theater(crashes.after(count, quick_path / f"late {count}")) as theater:
             assert (await theater.resume()).left == ()
             while not told(theater, theater.find("payer"), "message/handled"):
@@ -359,7 +359,7 @@ async def test_a_run_that_goes_on_from_a_crash_may_crash_again_anywhere(quick_pa
         await theater.resume()
         await until_it_rang(theater)
     again = Crashes(quick_path / "half")
-    for count in range(half + 1, len(again) - 1):
+    for count in again.moments(half + 1):
         async with Theater(again.after(count, quick_path / f"again {count}")) as theater:
             assert (await theater.resume()).left == ()
             await until_it_rang(theater)

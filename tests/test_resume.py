@@ -193,7 +193,7 @@ class Halting(Actor):
     lives: int = 0
 
     async def halt(self, where: str) -> None:
-        if self.where == where:
+        if self.where == where and "halted" in GATES:
             GATES["halted"].set()
             await anyio.sleep_forever()
 
@@ -234,6 +234,7 @@ async def test_an_actor_whose_hook_was_cut_off_by_the_close_wakes_again(
         await halting.tell(how)
         await GATES["halted"].wait()
 
+    del GATES["halted"]
     async with stage() as theater:
         resumed = await theater.resume()
         assert ([ref.name for ref in resumed.refs], resumed.left) == (["halting"], ())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from theater.event import Event
+from theater.redelivery import event_of
 
 if TYPE_CHECKING:
     from theater.leftovers import Leftovers
@@ -47,10 +48,10 @@ def _of(stage: Stage, leftovers: Leftovers, sent: Event) -> Any:
 def is_awaited(stage: Stage, asked: Asked) -> bool:
     """Say whether whoever asked was still waiting, directly or by having its question forwarded."""
     while True:
-        sent = _event(stage, *asked)
+        sent = event_of(stage, *asked)
         if "forwards" not in sent.body:
             return _is_open(stage, asked)
-        place = _event(stage, asked[0], sent.body["forwards"]).body["from"]
+        place = event_of(stage, asked[0], sent.body["forwards"]).body["from"]
         if place is None:
             return False
         asked = (place[0], place[1])
@@ -99,13 +100,7 @@ def _since(stage: Stage, sent: Event) -> Iterator[Event]:
     while first and Event.read(stage.journal.event(actor, first - 1)).time >= sent.time:
         first -= 1
     for seq in range(first, events):
-        yield _event(stage, actor, seq)
-
-
-def _event(stage: Stage, actor: bytes, seq: int) -> Event:
-    event = Event.read(stage.journal.event(actor, seq))
-    event.body.update(stage.recorder.full(event.body))
-    return event
+        yield event_of(stage, actor, seq)
 
 
 def _is_from(body: Mapping[str, Any], asked: Asked) -> bool:

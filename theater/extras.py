@@ -26,6 +26,7 @@ class Extras:
         "asked_by",
         "below",
         "escalation",
+        "failure",
         "has_stopped",
         "held",
         "hurry",
@@ -52,6 +53,7 @@ class Extras:
         self.held: list[Cell] = []  # sleepers that it watches
         self.below: tuple[float, ...] = ()  # moments of restarts of its children, oldest first
         self.escalation: ActorFailedError | None = None  # with which its supervisor fails when it has ended
+        self.failure: ActorFailedError | None = None  # by which it had failed when its theater ended
         self.hurry: Future[None] | None = None  # ends a wait before a restart
         self.interrupted: str | None = None  # why the message at hand is being cut off
         self.is_stopping_children = False

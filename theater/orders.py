@@ -42,13 +42,13 @@ async def _order(_actor: Actor) -> None:
     """Orders are carried out by the actor's task, not by a call."""
 
 
-CHILDREN = "@children"
-_CHILDREN = plan_hook(CHILDREN, _start_declared, CHILDREN)
+_CHILDREN = plan_hook("@children", _start_declared, "@children")
 ESCALATE = plan_hook("@escalate", _fail_with, "@escalate")
 _ORDERS = {
-    name: plan_hook(name, _order, name) for name in ("@started", "@halt", "@exit", "@killed", "@again")
+    name: plan_hook(name, _order, name)
+    for name in ("@started", "@halt", "@exit", "@killed", "@again", "@rejoin", "@failed")
 }
-OF_ONE_LIFE = frozenset({CHILDREN, "on_start", "@escalate", *_ORDERS})
+OF_ONE_LIFE = frozenset({"@children", "on_start", "@escalate", *_ORDERS})
 """What stands in the control lane for one life of the actor, and means nothing to the next."""
 
 
@@ -89,7 +89,12 @@ def first_steps(cell: Cell, *, is_awaited: bool) -> list[Envelope]:
     children = [start_children([spec.name for spec in said.children])] if said and said.children else []
     hook = signals.hook_envelope(cell, "on_start")
     steps = [*children, *([] if hook is None else [hook])]
-    return [*steps, Envelope(_ORDERS["@started"], (), {})] if is_awaited else steps
+    return [*steps, started()] if is_awaited else steps
+
+
+def started() -> Envelope:
+    """Word that a life has begun."""
+    return Envelope(_ORDERS["@started"], (), {})
 
 
 def start_children(names: list[str]) -> Envelope:

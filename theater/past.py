@@ -26,6 +26,15 @@ class SetTimer:
 
 
 @dataclass(slots=True)
+class Heard:
+    """What an actor has been told of its children, since its newest full snapshot: before that, of all."""
+
+    since: int = 0  # nanoseconds since 1970 UTC
+    failures: dict[bytes, int] = field(default_factory=dict)  # the seq of the newest, by the child's id
+    ends: set[tuple[str, bytes]] = field(default_factory=set)  # by which hook, and of whom
+
+
+@dataclass(slots=True)
 class Past:
     """What an actor's chain adds up to."""
 
@@ -41,10 +50,17 @@ class Past:
     open: Event | None = None  # a message received and not yet handled
     sent: dict[int, tuple[bytes, Letter]] = field(default_factory=dict)  # since the snapshot, not withdrawn
     watched: dict[int, tuple[bytes, str]] = field(default_factory=dict)  # whom, and the handler to be told
-    failed: bool = False  # and not started again since
-    restarts: list[int] = field(default_factory=list)  # when; nanoseconds since 1970 UTC
+    failed: Event | None = None  # and not started again since
+    failures: list[Event] = field(default_factory=list)  # since the snapshot
+    has_started: bool = False  # `on_start` of its present life has ended
+    born: int = 0  # nanoseconds since 1970 UTC, as the following
+    restarts: list[int] = field(default_factory=list)  # when
+    led: list[int] = field(default_factory=list)  # of those since the snapshot, all that it did not follow in
+    round: tuple[int, bytes, int] = (0, b"", 0)  # of the newest restart: number, id of who failed, when
     links: dict[bytes, None] = field(default_factory=dict)  # ids of those it is bound to
     children: dict[bytes, None] = field(default_factory=dict)  # ids of those whose end it was not told of
+    brood: dict[bytes, str] = field(default_factory=dict)  # paths, by id, of the children of its present life
+    heard: Heard = field(default_factory=Heard)
     spawned: set[str] = field(default_factory=set)  # paths of all children of its present life
     is_rebuilt: bool = False  # `state` was made again, and the record does not hold it
     source: bytes | None = None  # the digest of its class, as it was spawned or at the snapshot
@@ -80,19 +96,28 @@ def _spawned(past: Past, event: Event) -> None:
         past.initial = past.state
         past.version = past.first_version = event.body.get("version", 1)
         past.source = event.body.get("source")
+        past.born = event.time
     else:  # a child
         past.children[event.body["child"]] = None
+        past.brood[event.body["child"]] = event.body["name"]
         past.spawned.add(event.body["name"])
 
 
 def _failed(past: Past, event: Event) -> None:
-    past.failed = event.body["handler"] != "on_stop"
+    past.failed = None if event.body["handler"] == "on_stop" else event
+    past.failures.append(event)
 
 
 def _restarted(past: Past, event: Event) -> None:
     _state(past, event)
-    past.failed = False
+    past.failed = None
+    past.has_started = False
     past.restarts.append(event.time)
+    number, leader = event.body.get("round", (0, b""))
+    past.round = (number, leader, event.time)
+    if leader in {b"", event.actor}:
+        past.led.append(event.time)
+    past.brood.clear()
     past.spawned.clear()
 
 
@@ -112,6 +137,9 @@ def _snapshot(past: Past, event: Event) -> None:
     now.restarts = list(body.get("restarts", ()))
     now.links = dict.fromkeys(body.get("links", ()))
     now.children = dict.fromkeys(body.get("children", ()))
+    now.brood, now.heard.since = dict.fromkeys(now.children, ""), event.time
+    now.has_started, now.born = True, past.born
+    now.round = (past.round[0], past.round[1], event.time)
     now.spawned = set(body.get("spawned", ()))
     for name in Past.__slots__:
         setattr(past, name, getattr(now, name))
@@ -134,6 +162,8 @@ def _handled(past: Past, event: Event) -> None:
         past.stashed[past.open.seq] = dict(past.open.body)
     if past.open is not None and event.body.get("deferred"):
         past.deferred[past.open.seq] = dict(past.open.body)
+    handler = event.body.get("handler") if past.open is None else past.open.body["handler"]
+    past.has_started = past.has_started or handler == "on_start"
     past.open = None
     _state(past, event)
     _from(past, event)
@@ -190,8 +220,11 @@ def _told(past: Past, body: Letter) -> None:
     about = body["args"][0] if body["args"] else None
     if not isinstance(about, ActorAddress):
         return
+    past.heard.ends.add((body["handler"], about.id))
     if body["handler"] == "on_child_stopped":
         past.children.pop(about.id, None)
+    elif body["handler"] == "on_child_failed":
+        past.heard.failures[about.id] = body["args"][1].get("seq", 0)
     for seq, (watched, handler) in past.watched.items():
         if watched == about.id and handler == body["handler"]:
             del past.watched[seq]

@@ -27,6 +27,13 @@ def events_of(stage: Stage, sleeper: Sleeper) -> Iterator[Event]:
         yield event
 
 
+def event_of(stage: Stage, actor: bytes, seq: int) -> Event:
+    """One event, with all that is large."""
+    event = Event.read(stage.journal.event(actor, seq))
+    event.body.update(stage.recorder.full(event.body))
+    return event
+
+
 def sent_to(stage: Stage, pasts: Mapping[bytes, Past]) -> dict[bytes, list[Letter]]:
     """What is to lie in the mailbox of each who wakes: what was set aside, what lay there, what was sent.
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from theater import answers, orders, redelivery, sending, signals, supervisor
+from theater import answers, redelivery, sending, signals, supervisor
 from theater.codec import ActorAddress
 from theater.errors import SetupError
 from theater.event import Event
@@ -80,9 +80,6 @@ class Rerun:
         turn.seq, turn.head, turn.time = self._opened.seq, self._opened.hash, self._opened.time
         if self._tries >= MOST or self.envelope.plan.name in cell.plan.streams:
             self._give_up(turn)
-        if self.envelope.plan.name == orders.CHILDREN:  # those that are there are not started again
-            self._live()
-            return
         if self.envelope.plan.name == "on_stop":
             signals.end_soon(cell, self.envelope.args[0])
             cell.more().has_stopped = True
@@ -162,12 +159,10 @@ def _withdraw(turn: Turn, sent: Event) -> None:
 def _envelope(cell: Cell, opened: Event) -> Envelope:
     body = opened.body
     name = body["handler"]
-    if name not in cell.plan.hooks and name != orders.CHILDREN:
+    if name not in cell.plan.hooks:
         if body.get("opens"):
             return _opening(cell, body)
         return redelivery.envelope_of(cell, dict(body))
-    if name == orders.CHILDREN:
-        return orders.start_children(body["args"][0])
     args = _ARGUMENTS[name](cell, *body["args"])
     return Envelope(cell.plan.hooks[name], args, {}, (body["args"], {}))
 

@@ -152,11 +152,11 @@ def decide(
         return END
     if directive is None and not _is_to_be_restarted(children[place].restart, reason):
         return END
-    together = _together(len(children), place, strategy)
-    start = tuple(one for one in together if one == place or children[one].restart is not TEMPORARY)
+    concerned = together(len(children), place, strategy)
+    start = tuple(one for one in concerned if one == place or children[one].restart is not TEMPORARY)
     limits = [(children[one].earlier, children[one].limit) for one in start]
     if all(_has_room(past, now=now, limit=most) for past, most in ((earlier, limit), *limits)):
-        return Verdict(stop=tuple(one for one in reversed(together) if one != place), start=start)
+        return Verdict(stop=tuple(one for one in reversed(concerned) if one != place), start=start)
     return END if children[place].restart is TEMPORARY else ESCALATE
 
 
@@ -177,7 +177,7 @@ def _is_to_be_restarted(restart: Restart, reason: Reason) -> bool:
     return restart is PERMANENT or reason is not Reason.NORMAL
 
 
-def _together(count: int, place: int, strategy: Strategy) -> range:
+def together(count: int, place: int, strategy: Strategy) -> range:
     """The places of those that stop and start together with the child at `place`."""
     if strategy is ONE_FOR_ALL:
         return range(count)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from theater import orders, rounds, signals, supervisor
@@ -41,9 +42,11 @@ def report(cell: Cell, where: str, error: BaseException) -> ActorFailedError:
     failure = ActorFailedError(f"{what}: {told['class']}: {told['text']}")
     failure.__cause__ = error
     cell.theater.failures += 1
-    seq = cell.record("actor/failed", {"error": told, "handler": where})
-    if not cell.is_ending:
-        supervisor.tell_of_failure(cell, failure, told, seq)
+    body = {"error": told, "handler": where}
+    is_untold = cell.supervisor is not None and cell.is_ending
+    seq = cell.record("actor/failed", body | {"untold": True} if is_untold else body)
+    if cell.supervisor is not None and not is_untold:
+        supervisor.tell_of_failure(cell.supervisor, cell, failure, told | {"seq": seq})
     return failure
 
 
@@ -218,21 +221,40 @@ async def obey(cell: Cell, name: str) -> bool:
     if cell.extras is not None and cell.extras.interrupted is not None:  # swallowed by what it interrupted
         cell.extras.interrupted = None
         uncancel(cell)
-    if name == "@started":
-        if cell.started is not None and not cell.started.done():
-            cell.started.set_result(None)
-        rounds.has_started(cell)
-    elif name == "@halt":
-        if rounds.pending(cell) is not None:
-            await go_on(cell, Reason.SHUTDOWN)
-    elif name == "@exit":
-        await go_on(cell, Reason.NORMAL)
-    elif name == "@again":  # it had failed before its theater closed
-        failure = _again(cell)
-        if failure is not None:
-            await go_on(cell, Reason.FAILED, failure)
-    elif name == "@killed":
-        await go_on(cell, Reason.KILLED)
-    else:
-        return False
-    return True
+    act = _ORDERS.get(name)
+    if act is not None:
+        await act(cell)
+    return act is not None
+
+
+async def _has_started(cell: Cell) -> None:
+    if cell.started is not None and not cell.started.done():
+        cell.started.set_result(None)
+    rounds.has_started(cell)
+
+
+async def _make_halt(cell: Cell) -> None:
+    if rounds.pending(cell) is not None:
+        await go_on(cell, Reason.SHUTDOWN)
+
+
+async def _rejoin(cell: Cell) -> None:
+    """Its siblings were started again before their theater ended, and it was to follow."""
+    failure = _again(cell)
+    if failure is not None:
+        await go_on(cell, Reason.FAILED, failure)
+
+
+async def _has_not_started(cell: Cell) -> None:
+    signals.end_soon(cell, Reason.FAILED)
+
+
+_ORDERS: dict[str, Callable[[Cell], Awaitable[None]]] = {
+    "@started": _has_started,
+    "@halt": _make_halt,
+    "@exit": lambda cell: go_on(cell, Reason.NORMAL),
+    "@killed": lambda cell: go_on(cell, Reason.KILLED),
+    "@again": lambda cell: go_on(cell, Reason.FAILED, cell.more().failure),  # judged anew after a crash
+    "@rejoin": _rejoin,
+    "@failed": _has_not_started,
+}

@@ -100,13 +100,13 @@ async def _wake(
     woken = _loaded(stage, list(_prepared(stage, pasts, classes, left)), left)
     for one in woken:
         waking.place(one)
-    reunion.tie([(one.cell, one.past) for one in woken])
+    reunion.tie({one.cell: one.past for one in woken})
     await _run_again(woken, left)
     awake = [one for one in woken if not one.is_gone]
     for one in awake:
         if one.rerun is None:
             waking.go(one)
-    reunion.tell(stage, [(one.cell, one.past) for one in awake])
+    reunion.tell(stage, {one.cell: one.past for one in awake})
     if stage.journal.durable:
         await stage.committed()
     return Resumed(tuple(one.cell.ref for one in awake), tuple(left))

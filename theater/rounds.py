@@ -101,6 +101,15 @@ def _place_of(cell: Cell, hurry: Future[None]) -> Place:
     return place
 
 
+def rejoin(cell: Cell, number: int, leader: bytes) -> None:
+    """Start this actor again in a round that its theater's end cut off; the others have started."""
+    place = Place(cell)
+    place.round = (number, leader)
+    place.leave()
+    cell.more().place = place
+    orders.order(cell, "@rejoin")
+
+
 async def _carry_out(
     leader: Cell, stop: Sequence[Cell], places: list[Place], hurry: Future[None], delay: float
 ) -> None:

@@ -56,7 +56,7 @@ async def spawn_child(
         ref, begun = await _prompted(parent, actor, name, options, supervision)
         if begun is None:
             return ref
-        cell, seq = parent.theater.cells[ref.id], begun
+        cell, seq = ref._cell, begun  # noqa: SLF001  # the runtime's own link
     else:
         cell, seq = _make(parent.theater, parent, actor, name, options, supervision=supervision)
     await _first_steps(parent, cell, seq)
@@ -66,10 +66,12 @@ async def spawn_child(
 
 async def _first_steps(parent: Cell, cell: Cell, seq: int) -> None:
     """Wait until the child has started; how that went is recorded, where there was something to wait for."""
-    if cell.started is None:
+    if cell.started is None and not cell.has_ended:
         return
     end = {"from": None, "message": seq}
     try:
+        if cell.started is None:  # in an earlier run
+            raise ActorFailedError(f"{cell.name} ended before it had started")  # noqa: TRY301
         with _Starting(parent, cell, cell.started):
             await _started(cell)
     except ActorFailedError as error:

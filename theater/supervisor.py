@@ -48,13 +48,10 @@ def add_child(supervisor: Cell | None, child: Cell) -> None:
     child.supervisor = supervisor
 
 
-def tell_of_failure(child: Cell, failure: ActorFailedError, told: dict[str, Any], seq: int) -> None:
-    """The supervisor's `on_child_failed`, in its control lane; `seq` is that of `actor/failed`."""
-    above = child.supervisor
-    if above is not None:
-        told = told | {"seq": seq}
-        plain = [ActorAddress(child.id), told]
-        signals.signal(above, signals.hook_envelope(above, "on_child_failed", (child.ref, failure), plain))
+def tell_of_failure(above: Cell, child: Cell, failure: ActorFailedError, told: dict[str, Any]) -> None:
+    """The supervisor's `on_child_failed`, in its control lane; `told` has the seq of `actor/failed`, too."""
+    plain = [ActorAddress(child.id), told]
+    signals.signal(above, signals.hook_envelope(above, "on_child_failed", (child.ref, failure), plain))
 
 
 def failure_of(child: Cell, told: Mapping[str, Any]) -> ActorFailedError:

@@ -13,6 +13,7 @@ from theater import (
     orders,
     redelivery,
     restarting,
+    signals,
     snapshots,
     spawning,
     supervisor,
@@ -179,6 +180,7 @@ def run_again(waking: Waking, rerun: Rerun) -> None:
     cell.signals = [rerun.envelope]
     if cell.plan.handlers.get(rerun.envelope.plan.name) is not None:
         cell.theater.sent += 1
+    _begin_life(waking, is_begun=rerun.envelope.plan.name == "on_start")
     spawning.go(cell)
 
 
@@ -189,16 +191,46 @@ def _initial(waking: Waking) -> dict[str, Any] | None:
 
 def go(waking: Waking) -> None:
     """Let one that was between two messages go on."""
+    cell, failed = waking.cell, waking.past.failed
+    _record_waking(waking)
+    for seq in waking.abandoned:
+        cell.note("message/answered", {"abandoned": True, "reply": seq})
+    if failed is None:
+        _begin_life(waking, is_begun=False)
+    elif waking.past.restarts or waking.past.has_started:
+        told = failed.body["error"] | {"seq": failed.seq}
+        cell.more().failure = supervisor.failure_of(cell, told)
+        orders.order(cell, "@again")
+    else:  # it had not even started
+        orders.order(cell, "@failed")
+    spawning.go(cell)
+
+
+def _record_waking(waking: Waking) -> None:
+    """The first that its chain says of its going on."""
     cell, version = waking.cell, waking.cell.plan.version
     cell.record("actor/resumed", {"state": waking.past.state} if waking.past.is_rebuilt else {})
     if waking.past.version != version:
         told = {"from": waking.past.version, "to": version, "state": waking.state}
         cell.record("actor/migrated", told)
-    for seq in waking.abandoned:
-        cell.note("message/answered", {"abandoned": True, "reply": seq})
-    if waking.past.failed:
-        orders.order(cell, "@again")
-    spawning.go(cell)
+
+
+def _begin_life(waking: Waking, *, is_begun: bool) -> None:
+    """Have `on_start` run if it has not in this life; and whoever waits for that is told.
+
+    Another class may have had no such hook.
+    """
+    cell, past = waking.cell, waking.past
+    is_same = past.source == cell.plan.source_digest and cell.theater.records_messages
+    hook = signals.hook_envelope(cell, "on_start")
+    if hook is None and cell.supervision is None:
+        return
+    cell.started = cell.loop.create_future()
+    if past.has_started or hook is None or not is_same:
+        cell.started.set_result(None)
+        return
+    steps = [*([] if is_begun else [hook]), orders.started()]
+    cell.signals = [*(cell.signals or ()), *steps]
 
 
 def put_back(waking: Waking) -> None:
