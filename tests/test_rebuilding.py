@@ -109,6 +109,7 @@ async def test_code_that_has_changed_makes_it_again_only_if_that_is_wanted(
     async with Theater(tmp_path / "after") as theater:
         refused = await theater.resume()
         wanted = await theater.resume(changed_code=True)
+        assert theater.chain("diary")[-1].body["changed_code"] is True
 
     assert [left.name for left in refused.left] == ["diary"]
     assert "changed_code=True" in refused.left[0].why

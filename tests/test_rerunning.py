@@ -78,6 +78,10 @@ class Account(Actor):
         return self.notes
 
     @handler
+    async def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    @handler
     async def deposit(self, amount: int) -> int:
         self.balance += amount
         return self.balance
@@ -521,3 +525,24 @@ async def test_that_a_message_is_tried_again_is_durable_before_its_handler_hears
         await theater.resume()
         await theater.settled()
     assert SEEN[1:] == ["message/retried"]
+
+
+async def test_a_large_state_is_made_again_before_what_was_cut_off_runs_on_it(tmp_path: Path) -> None:
+    async def before(theater: Theater) -> None:
+        GATES["slow deposit"] = anyio.Event()
+        one = await theater.spawn(Account(balance=100), name="one")
+        await one.ask(Account.note, "x" * 5_000)
+        await one.tell(Account.slow_deposit, 1)
+        await until_at("slow deposit")
+
+    folder = await crash(tmp_path / "theater", before)
+    GATES["slow deposit"].set()
+    async with Theater(folder) as theater:
+        assert (await theater.resume()).left == ()
+        await theater.settled()
+        one = theater.find("one")
+        resumed = only(theater, one, "actor/resumed").body
+        assert resumed["state"]["notes"] == ["x" * 5_000]
+        assert "changed_code" not in resumed
+        assert await one.ask(Account.all_notes) == ["x" * 5_000]
+        assert await one.ask(Account.total) == 101

@@ -48,7 +48,7 @@ async def complete(
         rebuild,
         source_of(stage.journal, stage.folder),
         sleeper.id,
-        at=sleeper.events - 1,
+        at=(sleeper.events if past.open is None else past.open.seq) - 1,
         classes=[*classes.values(), cls],
     )
     rebuilt = await to_thread.run_sync(work)

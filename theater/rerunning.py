@@ -37,15 +37,26 @@ class RetriedTooOftenError(Exception):
 class Rerun:
     """One message on its way along its record; `ahead` is done when it is known how that went."""
 
-    __slots__ = ("_cell", "_opened", "_prompter", "_script", "_tries", "ahead", "difference", "envelope")
+    __slots__ = (
+        "_cell",
+        "_opened",
+        "_prompter",
+        "_record",
+        "_script",
+        "_tries",
+        "ahead",
+        "difference",
+        "envelope",
+    )
 
-    def __init__(self, cell: Cell, opened: Event, script: list[Event]) -> None:
+    def __init__(self, cell: Cell, opened: Event, script: list[Event], *, record: Callable[[], None]) -> None:
         """Make ready to run it again.
 
         Args:
             cell: the actor.
             opened: the `message/received`.
             script: what followed it, oldest first, bodies whole.
+            record: have the chain say that the actor goes on.
 
         Raises:
             SetupError, TypeError: the message does not fit the actor any more.
@@ -53,6 +64,7 @@ class Rerun:
         self._cell = cell
         self._opened = opened
         self._script = script
+        self._record = record
         self._tries = sum(_is_try(event, opened.seq) for event in script)
         self._prompter: Prompter | None = None
         self.ahead: Future[None] = cell.loop.create_future()
@@ -101,7 +113,7 @@ class Rerun:
         raise Cancelled
 
     def _live(self) -> None:
-        self._cell.record("actor/resumed", {})
+        self._record()
         self._cell.record("message/retried", {"message": self._opened.seq})
         reply = self.envelope.reply
         if reply is not None and reply.done() and self._cell.turn is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from theater import (
@@ -123,7 +124,7 @@ def load(waking: Waking, letters: list[Letter]) -> None:
     assert past.state is not None
     leftovers.fit(cell)
     if past.open is not None:
-        waking.rerun = Rerun(cell, past.open, waking.script)
+        waking.rerun = Rerun(cell, past.open, waking.script, record=partial(_record_waking, waking))
     waking.letters = redelivery.mail(cell, letters)
     waking.timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
     _owe_again(waking)
@@ -209,10 +210,19 @@ def go(waking: Waking) -> None:
 def _record_waking(waking: Waking) -> None:
     """The first that its chain says of its going on."""
     cell, version = waking.cell, waking.cell.plan.version
-    cell.record("actor/resumed", {"state": waking.past.state} if waking.past.is_rebuilt else {})
+    cell.record("actor/resumed", _resumed(waking))
     if waking.past.version != version:
         told = {"from": waking.past.version, "to": version, "state": waking.state}
         cell.record("actor/migrated", told)
+
+
+def _resumed(waking: Waking) -> dict[str, Any]:
+    """What `actor/resumed` says: a state that was made again, and whether by other code than before."""
+    past = waking.past
+    if not past.is_rebuilt:
+        return {}
+    is_other = past.source != waking.cell.plan.source_digest
+    return {"state": past.state} | ({"changed_code": True} if is_other else {})
 
 
 def _begin_life(waking: Waking, *, is_begun: bool) -> None:
