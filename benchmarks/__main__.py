@@ -20,7 +20,8 @@ MESSAGING = ["tell", "ask", "ask64", "ring", "spawn", "idle"]
 FAILING = ["failing"]
 STORING = ["put1", "put64", "put1000", "put8m", "get", "verify", "open", "blob"]
 OPENING = ["open", "blob"]
-UNLIMITED = {"verify", "open", "blob"}
+LASTING = ["chat", "back"]
+UNLIMITED = {"verify", "open", "blob", "chat", "back"}
 
 COUNTS = {
     "tell": 200_000,
@@ -38,6 +39,8 @@ COUNTS = {
     "verify": 100_000,
     "open": 1_000_000,
     "blob": 300_000,
+    "chat": 500,
+    "back": 1_000_000,
 }
 QUICK = 0.1  # of the counts
 
@@ -70,7 +73,7 @@ def find(subject: Subject) -> Case:
     elif subject.system == "limit":
         module, table = ("limits" if subject.case in MESSAGING else "disk"), None
     else:
-        module = "opening" if subject.case in OPENING else "storing"
+        module = "opening" if subject.case in OPENING else "lasting" if subject.case in LASTING else "storing"
         module, table = ("messaging", subject.system) if subject.case in MESSAGING else (module, None)
     family = import_module(f"benchmarks.{module}")
     cases: dict[str, Case] = family.CASES if table is None else family.cases(table)
@@ -109,7 +112,7 @@ def main() -> None:
         print(json.dumps(measure_one(options.one, scale=scale, folder=options.folder)))
         return
     console = Console()
-    chosen = subjects(options.case or [*MESSAGING, *FAILING, *STORING])
+    chosen = subjects(options.case or [*MESSAGING, *FAILING, *STORING, *LASTING])
     with console.status("measuring") as status:
         found, errors = run_rounds(
             chosen,

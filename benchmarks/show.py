@@ -25,6 +25,8 @@ TITLES = {
     "get": ("gets of 1 KiB", "gets/s"),
     "verify": ("verify", "events/s"),
     "open": ("open 1,000,000 events of 100,000 actors", "ms"),
+    "chat": ("a chat of 500 turns, 1 KiB each, on disk", "% of its state"),
+    "back": ("an actor with 1,000,000 events, back after a crash", "ms"),
     "blob": ("a content of 100 bytes that is held", "bytes"),
 }
 

@@ -20,6 +20,7 @@ from theater import (
     Actor,
     ActorFailedError,
     ActorRef,
+    DiskFullError,
     History,
     Reason,
     Reply,
@@ -280,6 +281,29 @@ async def test_in_memory_no_snapshot_is_taken() -> None:
 def test_a_policy_of_no_events_or_bytes_is_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(SetupError, match="snapshots"):
         Snapshots(**bad)
+
+
+async def test_a_full_disk_costs_the_snapshot_and_nothing_else(
+    stage: Callable[..., Theater], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise DiskFullError("as told")
+
+    async with stage(snapshots=OFTEN) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        monkeypatch.setattr(theater._running().journal, "put", full)
+        await busy.ask(Busy.forget_all_but, 1)
+        for _ in range(20):
+            await busy.ask(Busy.add, 1)
+        await theater.settled()
+        assert not snapshots(theater.chain(busy))
+        tries = caplog.text.count("no snapshot, the disk is full")
+        assert tries in {4, 5}
+
+    assert caplog.text.count("no snapshot, the disk is full") == tries + 1
+    async with stage() as theater:
+        busy = await theater.spawn(Busy(), name="busy", resume=True)
+        assert await busy.ask(Busy.sum) == 20
 
 
 # -- what a snapshot says --------------------------------------------------------------------------------
@@ -592,3 +616,18 @@ async def test_compacting_drops_the_parts_that_no_snapshot_needs_any_more(
     async with stage() as theater:
         ref = await theater.spawn(Large(), name="large", resume=True)
         assert len(await ref.ask(Large.read)) == 10_020
+
+
+async def test_a_chat_that_grows_by_a_kib_a_turn_leaves_less_than_four_times_its_state(
+    stage: Callable[..., Theater], tmp_path: Path
+) -> None:
+    dice = random.Random(1)
+    async with stage() as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for _ in range(500):
+            await busy.ask(Busy.note, dice.randbytes(512).hex())
+
+    segments = (tmp_path / "theater" / "segments").iterdir()
+    taken = sum(len(path.read_bytes().rstrip(b"\0")) for path in segments)
+    assert not any(path.is_file() for path in (tmp_path / "theater" / "blobs").rglob("*"))
+    assert 500 * 1_024 < taken < 4 * 500 * 1_024

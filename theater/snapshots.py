@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,11 +63,9 @@ def look(cell: Cell) -> None:
     if cell.weight < cell.cost:
         cell.due = cell.events + 1 + policy.events // _PART
         return
-    try:
-        take(cell)
-    except DiskFullError as error:
+    with _room(cell):
         cell.due = cell.events + policy.events
-        logger.warning("%s %r: no snapshot, the disk is full", cell.class_name, cell.name, exc_info=error)
+        take(cell)
 
 
 def take(cell: Cell) -> None:
@@ -87,10 +87,20 @@ def at_close(cell: Cell) -> None:
     policy = cell.theater.snapshots
     is_at_rest = cell.waiter is not None and not cell.signals
     is_worth_it = policy is not None and cell.due - cell.events <= policy.events - policy.events // _PART
-    if is_at_rest and (part or is_worth_it):
-        take(cell)
-    elif part:
-        cell.record("actor/snapshot", part)
+    with _room(cell):
+        if is_at_rest and (part or is_worth_it):
+            take(cell)
+        elif part:
+            cell.record("actor/snapshot", part)
+
+
+@contextmanager
+def _room(cell: Cell) -> Iterator[None]:
+    """Go on without the snapshot where there is no room for it: the events before it are all there."""
+    try:
+        yield
+    except DiskFullError as error:
+        logger.warning("%s %r: no snapshot, the disk is full", cell.class_name, cell.name, exc_info=error)
 
 
 def full_body(cell: Cell) -> dict[str, Any]:

@@ -8,11 +8,12 @@ behind that.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from theater.errors import HistoryCutError
+from theater.errors import HistoryCutError, JournalError
 from theater.event import Event
 from theater.journal.heading import kind_of
 from theater.outlining import inline
@@ -76,7 +77,8 @@ def list_now(stage: Stage) -> bool:
     """Have the root's chain say what is undelivered now, wherever it lies; says whether there is anything."""
     listed = [[to, *key] for to, key in _lying(stage)]
     if listed or not stage.is_sealed:  # a close says that there is nothing
-        stage.recorder.append(stage.root, "actor/snapshot", {"undelivered": listed})
+        with suppress(JournalError):  # an older list will do: there is only more to read
+            stage.recorder.append(stage.root, "actor/snapshot", {"undelivered": listed})
     between = max(_EVENTS, _SPREAD * len(listed), len(stage.cells))
     stage.leftovers.list_at = stage.journal.size + between
     return bool(listed)
