@@ -477,6 +477,11 @@ async def main():
             except PermissionError:
                 print(name)
 
+async def import_all():  # while all of it can be read
+    async with Theater() as theater:
+        await theater.spawn(Counter())
+
+anyio.run(import_all)
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)
@@ -546,6 +551,14 @@ class Forger:
         body = prepare({"text": text})
         return frame(EVENT, event_bytes(COUNTER, seq, head, self.time if time is None else time, "log", body))
 
+    def tree_of_all(self) -> Frontier:
+        """The tree over all that was said, in its order."""
+        events = [event for chain in self.chains.values() for event in chain]
+        tree = Frontier()
+        for event in sorted(events, key=lambda event: event.time):
+            tree.append(event.hash)
+        return tree
+
     def commit(self, *frames: bytes, place: Place | None = None, size: int | None = None) -> Note:
         """Send a batch, under a root of our own; returns what the notary signed."""
         pending = Pending(place or self.place, frontier=None)
@@ -596,6 +609,7 @@ LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     "a birth under another key": lambda forger: forger.birth(OTHER, key=KEY.public.data),
     "a birth by nobody": lambda forger: forger.birth(OTHER, supervisor=[ROOT, 1, bytes(32)]),
     "a birth by who is to come": lambda forger: forger.birth(OTHER, supervisor=[ROOT, 99, bytes(32)]),
+    "a fork of what never was": lambda forger: forger.birth(OTHER, fork=[COUNTER, 1, bytes(32)]),
     "a birth by no name of an event": lambda forger: forger.birth(OTHER, supervisor=[ROOT]),
     "an opening under another name": lambda forger: [
         forger.say(ROOT, "theater/opened", {"origin": "theater/x", "key": forger.key.data})
@@ -630,7 +644,7 @@ LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     "a file that is not there": lambda _: [frame(FILE, bytes(32) + file_size(2_000_000))],
     "another frontier": lambda _: [frame(FRONTIER, frontier_payload(1, Frontier()))],
     "a frontier in the midst": lambda forger: [
-        forger.say(COUNTER, "log", {"text": "x"}), frame(FRONTIER, frontier_payload(1, Frontier()))
+        forger.say(COUNTER, "log", {"text": "x"}), frame(FRONTIER, frontier_payload(1, forger.tree_of_all()))
     ],
     "a checksum that does not fit": lambda forger: [bytes([1]) + forger.again(3)[1:]],
     "a commit within": lambda forger: [forger.again(3), frame(COMMIT, b"x" * 20), forger.again(3)],
@@ -712,6 +726,15 @@ async def test_a_name_that_is_none_makes_no_folder(path: Path) -> None:
     log.release()
     near.join()
     assert not is_there(path)
+
+
+async def test_no_other_key_is_handed_over_to_than_the_one_that_was_made(forger: Forger, path: Path) -> None:
+    forger.log.prepare(None, current=forger.key, origin=ORIGIN)
+
+    with pytest.raises(SignatureError):
+        forger.commit(forger.say(ROOT, "theater/key", {"old": forger.key.data, "new": KEY.public.data}))
+    forger.end()
+    assert verified(path).keys == (forger.key,)
 
 
 async def test_a_large_content_is_hashed_by_the_notary(forger: Forger, path: Path) -> None:

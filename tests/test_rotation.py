@@ -307,6 +307,8 @@ async def reopened(path: Path, *keys: KeySource | None) -> Report:
     """Open with the key that fits, and hand over once more: no crash stands in the way of that."""
     for key in keys:
         try:
+            await use(path, key=key)
+            require_settled(path, is_kept=key is None)
             await rotate(path, key=key, to=None if key is None else SigningKey.generate())
         except (SetupError, FolderError):
             continue
@@ -314,19 +316,31 @@ async def reopened(path: Path, *keys: KeySource | None) -> Report:
     raise AssertionError("no key opens the folder")
 
 
-@pytest.mark.parametrize("given", [False, True], ids=["in the folder", "by the program"])
+def require_settled(path: Path, *, is_kept: bool) -> None:
+    """Nothing is left of a handing over: the folder names the key that signs, and keeps that or none."""
+    assert History(path).key == verified(path).keys[-1]
+    assert not (path / "key.next").exists()
+    assert (path / "key").exists() == is_kept
+    if is_kept:
+        assert SigningKey(bytes.fromhex((path / "key").read_text())).public == History(path).key
+
+
+@pytest.mark.parametrize(
+    ("first", "to"),
+    [(None, None), (KEY, NEXT_KEY), (None, NEXT_KEY)],
+    ids=["in the folder", "by the program", "from the folder to the program"],
+)
 async def test_whichever_call_of_a_handing_over_fails_the_folder_opens_under_one_key(
-    tmp_path: Path,
-    given: bool,  # noqa: FBT001
+    tmp_path: Path, first: SigningKey | None, to: SigningKey | None
 ) -> None:
-    keys: tuple[KeySource | None, ...] = (KEY, NEXT_KEY) if given else (None,)
+    keys = [first, to]
     outcomes: list[int] = []
     for nth in range(1, 200):  # more than there are
         path = tmp_path / str(nth)
-        await use(path, key=keys[0])
+        await use(path, key=first)
         disk = FailingDisk(nth, for_ever=True)
         try:
-            await hand_over(path, disk.calls, key=keys[0], to=NEXT_KEY if given else None)
+            await hand_over(path, disk.calls, key=first, to=to)
         except JournalError:
             outcomes.append(len((await reopened(path, *keys)).keys))
         else:

@@ -59,12 +59,12 @@ class KeyHolder:
             return given.public
         return (given.read() if given.exists() else given.make()).public
 
-    def find(self, current: VerifyKey, *, origin: str) -> SigningKey:
+    def find(self, current: VerifyKey, *, origin: str, has_handed_over: bool = False) -> SigningKey:
         """The key that the folder is under.
 
         Raises:
             FolderError: its file is not there.
-            SetupError: the key given is another.
+            SetupError: the key given is another; or the last one has handed over to one that is not here.
             CorruptJournalError: the key in the folder is another.
         """
         given = self._given
@@ -75,7 +75,7 @@ class KeyHolder:
         for key in candidates:
             if key.public == current:
                 return key
-        if isinstance(given, KeyFile) and self._is_own(given):
+        if isinstance(given, KeyFile) and self._is_own(given) and not has_handed_over:
             raise CorruptJournalError("the key in the folder", expected=current, found=candidates[0].public)
         raise SetupError(f"the key given is {candidates[0].public}; {origin} is signed by {current}")
 
@@ -190,5 +190,5 @@ def current_key(mark: Format, note: Note, index: Index, lookup: Lookup) -> Verif
         if kind == EVENT and _KIND in payload:
             event = Event.read(payload)
             if event.kind == "theater/key":
-                return VerifyKey(event.body["new"]) if event.body["old"] == mark.key.data else mark.key
+                return VerifyKey(event.body["new"])
     return mark.key

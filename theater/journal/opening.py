@@ -161,7 +161,7 @@ def _newest(
         raise CorruptJournalError(f"the newest checkpoint: {error}") from error
     if found != expected:
         raise CorruptJournalError("the newest checkpoint", expected=expected, found=found)
-    return keys.find(current, origin=mark.origin), note
+    return keys.find(current, origin=mark.origin, has_handed_over=current != mark.key), note
 
 
 def _require_writable(folder: Folder) -> None:
