@@ -640,7 +640,6 @@ LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     "a snapshot of contents without a name": lambda forger: [
         forger.say(COUNTER, "actor/snapshot", {"full": True, "state": {}, "stores": shot({"x": 7})})
     ],
-    "a fork of what never was": lambda forger: forger.birth(OTHER, fork=[COUNTER, 1, bytes(32)]),
     "a file that is not there": lambda _: [frame(FILE, bytes(32) + file_size(2_000_000))],
     "another frontier": lambda _: [frame(FRONTIER, frontier_payload(1, Frontier()))],
     "a frontier in the midst": lambda forger: [

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import anyio
 import click
-from anyio import to_thread
 
 from theater import SetupError
 from theater.cli.hosting import perform
@@ -45,10 +44,11 @@ def command(settings: Settings, *, place: Path, mode: str, key: Path | None) -> 
 
     async def serve(until: anyio.CancelScope) -> None:
         desk = Desk(office, place, mode=_mode(mode))
+        desk.start()
         try:
             click.echo(f"notary of {settings.home}, listening at {place}")
             with until:
-                await to_thread.run_sync(desk.run, abandon_on_cancel=True)
+                await anyio.sleep_forever()
         finally:
             desk.close()
 

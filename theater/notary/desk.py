@@ -28,6 +28,7 @@ class Desk:
         self._office = office
         self._path = path
         self._sessions: dict[Line, Thread] = {}
+        self._thread = Thread(target=self._run, name="theater-notary-desk", daemon=True)
         self._listening = socket.socket(socket.AF_UNIX)
         try:
             _clear(path)
@@ -43,8 +44,11 @@ class Desk:
                 raise FolderError(f"no notary can listen at {path}: {error}") from error
             raise
 
-    def run(self) -> None:
-        """Serve until `close`, which another thread calls."""
+    def start(self) -> None:
+        """Serve, in a thread of its own, until `close`."""
+        self._thread.start()
+
+    def _run(self) -> None:
         while True:
             try:
                 connection, _ = self._listening.accept()
@@ -59,6 +63,7 @@ class Desk:
         """Listen no more, and end the sessions as a crash does."""
         with suppress(OSError):
             self._listening.shutdown(socket.SHUT_RDWR)  # wakes who waits in `accept`
+        self._thread.join()
         self._listening.close()
         self._path.unlink(missing_ok=True)
         for line, thread in tuple(self._sessions.items()):
