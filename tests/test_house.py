@@ -39,6 +39,7 @@ SHELL_TEXT = """
     failure
     store
     limits
+    whereabouts
     marking
     migrating
     handler

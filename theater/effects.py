@@ -14,6 +14,7 @@ from theater.handler import HandlerPlan, Parameter
 from theater.marking import HandlerOptions
 from theater.retry import Retry
 from theater.shape import Shape
+from theater.whereabouts import name_of_module
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -88,7 +89,7 @@ async def run(cell: Cell, function: Any, args: tuple[Any, ...], kwargs: dict[str
     plan = _plan(inner, bound, named, options)
     args, kwargs, plain_args, plain_kwargs = plan.carry(args, kwargs, cell.theater.world)
     cell.asked()
-    name = f"{inner.__module__ or 'builtins'}:{name}"
+    name = f"{name_of_module(inner.__module__ or 'builtins')}:{name}"
     limits.check_effect(cell, name)
     body: dict[str, Any] = {"args": plain_args, "effect": name}
     if plain_kwargs:

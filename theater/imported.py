@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from theater.actor import Actor
 from theater.errors import SetupError
 from theater.plan import plan_of
+from theater.whereabouts import modules_named
 
 
 def named(classes: Sequence[type[Actor]]) -> dict[str, type[Actor]]:
@@ -25,9 +25,16 @@ def class_of(name: str, given: Mapping[str, type[Actor]]) -> type[Actor]:
     if name in given:
         return given[name]
     module, _, path = name.partition(":")
-    found: Any = sys.modules.get(module)
+    for found in (_attribute(place, path) for place in modules_named(module)):
+        if isinstance(found, type) and issubclass(found, Actor):
+            return found
+    raise SetupError(
+        f"its class {name} is not imported; import it, give it by classes=[...],"
+        f" or on the command line by --import {module}"
+    )
+
+
+def _attribute(found: Any, path: str) -> Any:
     for part in path.split("."):
         found = getattr(found, part, None)
-    if not (isinstance(found, type) and issubclass(found, Actor)):
-        raise SetupError(f"its class {name} is not imported; import it, or give it by classes=[...]")
     return found

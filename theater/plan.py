@@ -27,6 +27,7 @@ from theater.signature import plan_hook, plan_method, shape_of
 from theater.state import Field, State, StateKeeper
 from theater.supervision import decider_of, supervision_of
 from theater.untyped import World, name_of
+from theater.whereabouts import name_of_module
 from theater.yielding import StreamPlan
 
 HOOKS = {
@@ -48,7 +49,7 @@ class ActorPlan:
     def __init__(self, cls: Any, scope: Scope) -> None:
         self.cls = cls
         self.label = name_of(cls)  # as errors call it
-        self.class_name = f"{cls.__module__}:{cls.__qualname__}"
+        self.class_name = f"{name_of_module(cls.__module__)}:{cls.__qualname__}"
         self.scope = scope
         self.names = tuple(dict.fromkeys(name for base in _bases(cls) for name in own_fields(base)))
         self.own_defaults = own_defaults(cls, self.names)
