@@ -6,7 +6,7 @@ A value too large to stand in an event is kept as a blob under its own hash, or 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -33,8 +33,8 @@ def outline(body: Any, put: Put) -> Any:
     """
     if len(encode(body, name="body", depth=BODY_DEPTH)) <= _LONG_BYTES:
         return body
-    parts = body if type(body) in (dict, list) else [body]
-    keys = list(parts) if type(parts) is dict else range(len(parts))
+    parts: Any = body if type(body) in (dict, list) else [body]
+    keys: Iterable[Any] = parts if type(parts) is dict else range(len(parts))
     small: Any = dict(parts) if type(parts) is dict else list(parts)
     packed: dict[Any, bytes] = {}
     holding = set()  # bytes that have left it already
