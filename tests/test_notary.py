@@ -318,12 +318,12 @@ async def test_a_theater_that_is_killed_ends_its_notary_whoever_it_forked_before
         assert await counter.ask(Counter.add, 0) in (1, 2)
 
 
-@pytest.mark.parametrize("each", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_a_signal_to_all_leaves_the_notary_to_the_theater_which_closes(
-    path: Path, each: signal.Signals
+    path: Path,
 ) -> None:
     async with Theater(path, notary=True) as theater:
-        os.kill(notary_of(path), each)
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            os.kill(notary_of(path), each)
         await theater.spawn(Counter())
 
     assert verified(path).closed
