@@ -245,7 +245,11 @@ class Again(Actor):
         turn = self.context._cell.asked()
         differences: list[Any] = []
         prompter = Prompter(
-            turn, Script(SCRIPT, lambda _: None), live=lambda: KEYS.append("live"), differs=differences.append
+            turn,
+            Script(SCRIPT, lambda _: None),
+            live=lambda: KEYS.append("live"),
+            differs=differences.append,
+            aside=differences.append,
         )
         prompter.begin()
         if name == "book":

@@ -94,7 +94,7 @@ async def open_channel(target: Cell, handler: Any, args: tuple[Any, ...], kwargs
     talk = Talk(target, target.handlers.get(handler) or sending.plan_for(target, handler), args, kwargs)
     talk.opener.cell = sending.sender(target)
     try:
-        await opening.place(target, talk.envelope)
+        talk.retold = await opening.place(target, talk.envelope)
     except BaseException:
         talk.opener.leave()
         raise
@@ -113,8 +113,8 @@ async def _acceptance(talk: Talk) -> None:
     if turn is None or opener is None:
         await talk.accepted
         return
-    if turn.prompter is not None:
-        await retold.acceptance(turn.prompter, talk)
+    if talk.retold is not None:
+        await retold.acceptance(talk.retold, talk)
         return
     turn.asks.add(talk.accepted)
     try:

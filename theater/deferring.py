@@ -145,7 +145,7 @@ class Slot(Onward):
             is_awaited = self.future is not None and not self.future.done()
             return self.is_open and (is_awaited or prompter.answers(self.seq))
         if self.is_open and self.future is not None and self.future.done():
-            self._close()
+            self.close()
             if not self.cell.theater.is_cutting:
                 self.cell.note("message/answered", {"abandoned": True, "reply": self.seq})
         return self.is_open
@@ -157,7 +157,7 @@ class Slot(Onward):
         if not awaited or self.future is None:
             return False
         cell, envelope = self.cell, self.envelope
-        self._close()
+        self.close()
         seq = cell.note("message/answered", outcome | {"reply": self.seq})
         if envelope.sender is not None:
             envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
@@ -175,7 +175,7 @@ class Slot(Onward):
 
     def take_back(self) -> None:
         if self.is_awaited():
-            self._close()
+            self.close()
             self.given = True
             self.envelope.reply = self.future
             self.envelope.onward = None
@@ -185,7 +185,7 @@ class Slot(Onward):
             self.future.cancel()
         self.is_awaited()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         self.is_open = False
         extras = self.cell.extras
         if extras is not None and extras.slots is not None:

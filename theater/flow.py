@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, NoReturn
 
 from theater import opening, prompted, retold, sending, settling
 from theater.errors import SetupError
-from theater.loop import Future, running_loop
+from theater.loop import Future, look_at, running_loop
 from theater.mailbox import Envelope, Triple
 from theater.waits import Waiting, WaitingForStep, until
 
@@ -43,7 +43,7 @@ class Flow:
     """What producer and reader share: the items between them, and who waits for whom."""
 
     __slots__ = (
-        "_closed", "_edge", "_is_in_use", "_items", "_news", "_reader", "_reads", "_room", "_turn",
+        "_closed", "_edge", "_is_in_use", "_items", "_news", "_reader", "_reads", "_retold", "_room", "_turn",
         "envelope", "has_begun", "is_dropped", "is_left", "loop", "plan", "target", "why",
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ class Flow:
         self._news: Future[None] | None = None  # of the reader that waits
         self._room: Future[None] | None = None  # of the producer that waits
         self._reader: Cell | None = None  # None for the world outside
+        self._retold: Prompter | None = None  # the stream is of an earlier run, and told by this one
         self._turn: Turn | None = None  # of the reader
         self._edge: WaitingForStep | None = None  # the producer waits for the reader
         self._reads: Waiting | None = None  # and the reader for the producer
@@ -102,7 +103,7 @@ class Flow:
         if self._turn is not None or not journal.durable:
             return None
         gate: Future[None] = self.loop.create_future()
-        gate.add_done_callback(_look_at)
+        gate.add_done_callback(look_at)
         journal.then(gate, None)
         return gate
 
@@ -146,8 +147,8 @@ class Flow:
         try:
             if not self.has_begun:
                 await self._begin()
-            if self._turn is not None and self._turn.prompter is not None and not self.is_left:
-                return await self._read_again(self._turn.prompter)
+            if self._retold is not None and not self.is_left:
+                return await self._read_again(self._retold)
             await self._until_news()
         except BaseException:  # who gives up reading leaves
             self.leave()
@@ -164,7 +165,7 @@ class Flow:
         reply = self.envelope.reply = self.loop.create_future()
         reply.add_done_callback(self._ended)
         try:
-            await opening.place(self.target, self.envelope)
+            self._retold = await opening.place(self.target, self.envelope)
         except BaseException as error:
             self.is_left = True
             self.why = error if isinstance(error, Exception) else None
@@ -175,6 +176,7 @@ class Flow:
             self.target.theater.held.add(self)
         else:
             self._turn.hold(self)
+        if self._turn is not None and self._reader is not None and self._retold is None:
             self._edge = WaitingForStep(self.target, self._reader, reply, self)
             self._reads = Waiting(self._reader, self.target, reply)
             self._edge.begin()
@@ -267,7 +269,7 @@ class Flow:
             self._reads.end()
 
     def _ended(self, reply: Future[Any]) -> None:
-        _look_at(reply)
+        look_at(reply)
         _wake(self._news)
         _wake(self._room)
 
@@ -292,9 +294,3 @@ class Flow:
 def _wake(future: Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)
-
-
-def _look_at(future: Future[Any]) -> None:
-    """Nobody may be left to look at its error."""
-    if not future.cancelled():
-        future.exception()

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import inspect
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
+from theater.codec import ActorAddress
 from theater.errors import AskCycleError, SetupError
+from theater.event import Event
 from theater.handler import HandlerPlan, Parameter
-from theater.loop import Future
+from theater.loop import Future, look_at
+from theater.onward import Onward
 from theater.shape import Shape
 from theater.waits import circle
 
@@ -15,19 +19,21 @@ if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.loop import Loop
     from theater.mailbox import Envelope, Triple
+    from theater.stage import Stage
 
 
 class Owed:
     """One ask of an earlier run: whoever asked may run again, and wait for the same answer."""
 
-    __slots__ = ("envelope", "is_withdrawn", "outcome", "reply", "target")
+    __slots__ = ("envelope", "is_withdrawn", "outcome", "place", "reply", "target")
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, sender: bytes, seq: int, loop: Loop) -> None:
+        self.place = (sender, seq)  # of its `message/sent`; that of the last one, if it was forwarded
         self.target: Cell | None = None  # None while it sleeps
         self.envelope: Envelope | None = None
         self.outcome: tuple[dict[str, Any], Triple | None] | None = None  # if it stands in the record
         self.reply: Future[Any] = loop.create_future()
-        self.reply.add_done_callback(_look_at)
+        self.reply.add_done_callback(look_at)
         self.is_withdrawn = False  # while its receiver slept
 
 
@@ -46,7 +52,7 @@ class Leftovers:
         """The ask that stands there, noted down by whoever comes first: who asked, or who is to answer."""
         owed = self.owed.get((sender, seq))
         if owed is None:
-            owed = self.owed[sender, seq] = Owed(loop)
+            owed = self.owed[sender, seq] = Owed(sender, seq, loop)
         return owed
 
     def forget(self, sender: bytes, seq: int) -> None:
@@ -55,8 +61,43 @@ class Leftovers:
         if owed is not None:
             owed.is_withdrawn = True
             for keys in self.undelivered.values():
-                if (sender, seq) in keys:
-                    keys.remove((sender, seq))
+                if owed.place in keys:
+                    keys.remove(owed.place)
+
+
+class Forwarded(Onward):
+    """For a message that was sent on in an earlier run, the last one that was sent for it ends."""
+
+    __slots__ = ("_owed", "_stage")
+
+    mark = "forwarded"
+
+    def __init__(self, stage: Stage, owed: Owed, first: Envelope) -> None:
+        self._stage = stage
+        self._owed = owed
+        if owed.envelope is None:  # its receiver sleeps
+            owed.envelope = copy(first)
+            owed.envelope.reply = owed.reply
+
+    @property
+    def receiver(self) -> Cell:
+        """Who has it, or will have it when it wakes."""
+        if self._owed.target is not None:
+            return self._owed.target
+        sent = Event.read(self._stage.journal.event(*self._owed.place))
+        return self._stage.recall(ActorAddress(sent.body["to"]))._cell  # noqa: SLF001  # the runtime's own link
+
+    @property
+    def second(self) -> Envelope | None:
+        return self._owed.envelope
+
+    def withdraw(self) -> tuple[Cell, Envelope] | None:
+        sender, seq = self._owed.place
+        by = self._stage.cells.get(sender)
+        if by is not None and not by.has_ended:
+            by.record("message/withdrawn", {"message": seq})
+        second = self.second
+        return None if self._owed.target is None or second is None else (self._owed.target, second)
 
 
 def why_not(target: Cell) -> str:
@@ -119,9 +160,3 @@ def unknown(handler: str) -> HandlerPlan:
 
 def _nothing() -> None:
     """Nobody calls it: whoever wakes knows its own handlers."""
-
-
-def _look_at(reply: Future[Any]) -> None:
-    """Nobody may be left to look at its error."""
-    if not reply.cancelled():
-        reply.exception()

@@ -108,7 +108,7 @@ def die(cell: Cell, envelope: Envelope, error: DeliveryError, *, why: str | None
     if why is not None:
         theater.dropped += 1
     if theater.records_messages:
-        body = received_body(envelope)
+        body = received_body(envelope, None if cell.extras is None else cell.extras.put_back.get(envelope))
         seq = cell.record("message/dead", body if why is None else body | {"why": why})
         if envelope.sender is not None:
             told = {"class": type(error).__name__, "text": str(error)}

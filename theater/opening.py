@@ -13,11 +13,14 @@ from theater.waits import Waiting, circle
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Envelope
+    from theater.prompter import Prompter
     from theater.turn import Held
 
 
-async def place(target: Cell, envelope: Envelope) -> None:
+async def place(target: Cell, envelope: Envelope) -> Prompter | None:
     """Give the message its place, waiting for room; its `reply` will tell how it ended.
+
+    Not if it was sent in an earlier run: all that came of it will be told by the prompter that is returned.
 
     Raises:
         NotRunningError, MailboxFullError, AskCycleError: it was not sent.
@@ -27,11 +30,12 @@ async def place(target: Cell, envelope: Envelope) -> None:
     asker = sending.sender(target)
     if asker is None:
         await sending.place(target, envelope)
-        return
+        return None
     turn = sending.sent_by(asker, target, envelope)
-    if turn.prompter is not None:
-        await prompted.tell(turn.prompter, turn, target, envelope)
-        return
+    prompter = turn.prompter
+    if prompter is not None:
+        await prompted.tell(prompter, turn, target, envelope)
+        return prompter
     path = circle(asker, target)
     if path is not None:
         error = AskCycleError(path, message=message(target, envelope))
@@ -39,6 +43,7 @@ async def place(target: Cell, envelope: Envelope) -> None:
     assert envelope.reply is not None
     with Waiting(asker, target, envelope.reply):
         await sending.place(target, envelope)
+    return None
 
 
 def check_way(target: Cell, envelope: Envelope) -> None:

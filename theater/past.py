@@ -179,13 +179,12 @@ def _from(past: Past, event: Event) -> None:
     sender = event.body.get("from")
     if sender is None and "handler" in event.body:
         _told(past, event.body)
+    if "again" in event.body:
+        past.stashed.pop(event.body["again"], None)
+        return
     for letter in past.letters:
         if _is_of(letter, event):
             past.letters.remove(letter)
-            return
-    for seq, letter in past.stashed.items():
-        if _is_of(letter, event):
-            del past.stashed[seq]
             return
 
 

@@ -110,6 +110,9 @@ async def ask(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) 
         envelope.outcome = owed.outcome
         settling.record_answer(turn, envelope)
         return answer_of(target, envelope, owed.outcome[0]), None
+    if owed.place != (turn.cell.id, event.seq):
+        envelope.onward = onward = leftovers.Forwarded(turn.cell.theater, owed, envelope)
+        target = onward.receiver
     if owed.envelope is None:  # its receiver sleeps
         owed.envelope = envelope
         envelope.reply = owed.reply

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 class Prompter:
     """One handler's way along its script; `turn.prompter` while it leads."""
 
-    __slots__ = ("_differs", "_live", "_places", "_script", "_turn", "_waiters", "difference", "last")
+    __slots__ = (
+        "_aside", "_begins", "_differs", "_fleeting", "_live", "_places", "_script", "_turn", "_waiters",
+        "difference", "last",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Prompter:
         *,
         live: Callable[[], None] | None,
         differs: Callable[[Difference], None],
+        aside: Callable[[Event], None],
     ) -> None:
         """Lead this turn's handler.
 
@@ -40,13 +44,18 @@ class Prompter:
             live: called once, when all of it was passed; what the handler asks from then on is done and
                 recorded. None: it never is, and whatever it asks besides is a difference.
             differs: called once, with the first difference; then the handler is to be cut off.
+            aside: called with what befell the actor meanwhile, in its place: that a process ended
+                (`message/retried`), that nobody waits for a deferred answer any more (`message/answered`).
         """
         self._turn = turn
         self._script = script
         self._live = live
         self._differs = differs
+        self._aside = aside
+        self._begins = -1  # the seq of the newest `message/retried` that was passed
         self._places: dict[int, Future[None]] = {}  # requests that wait for their place, by seq
         self._waiters: dict[int, Future[Event | None]] = {}  # who waits for the next outcome, by request
+        self._fleeting: set[int] = set()  # requests of which nothing comes once their process has ended
         self.difference: Difference | None = None
         self.last: Event | None = None  # the newest request that was matched
         turn.prompter = self
@@ -56,6 +65,11 @@ class Prompter:
     def goes_live(self) -> bool:
         """Whether the handler goes on behind its record; in a replay it does not."""
         return self._live is not None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it leads no more."""
+        return self._turn.prompter is not self
 
     def begin(self) -> None:
         """Look at the script once: an empty one is at its end."""
@@ -102,25 +116,32 @@ class Prompter:
         if self._script.current is not None and self._script.current.seq <= event.seq:
             self._places[event.seq] = future
             await future
-        elif self._turn.prompter is not self:  # it was the last
+        elif self.is_over:  # it was the last
             self._tell_live([(future, None)])
             await future
 
-    def outcome(self, request: int, *, is_ask: bool = False) -> Future[Event | None]:
+    def outcome(self, request: int, *, is_ask: bool = False, outlives: bool = True) -> Future[Event | None]:
         """The next recorded outcome of this request (its seq); None if the record ends before.
 
-        One that is an ask ends by a `TimeoutError` where the record says that the asker gave up.
+        One that is an ask ends by a `TimeoutError` where the record says that the asker gave up. Of one that
+        does not outlive its process nothing comes behind the end of that.
         """
         future: Future[Event | None] = self._turn.cell.loop.create_future()
         if is_ask:
             self._turn.asks.add(future)
             future.add_done_callback(self._turn.asks.discard)
-        if self._turn.prompter is not self:  # it went live meanwhile
+        if self.is_over:  # it went live meanwhile
             self._tell_live([(future, None)])
         else:
             self._waiters[request] = future
+            if not outlives:
+                self._fleeting.add(request)
             self._go_on()
         return future
+
+    def has_passed_end_of(self, request: int) -> bool:
+        """Say whether the process in which this was asked has ended by now."""
+        return self.is_over or request < self._begins
 
     def expects(self, kind: str, body: Any) -> bool:
         """Say whether the record holds such a request (plain) that is not matched yet."""
@@ -176,6 +197,7 @@ class Prompter:
                     self._turn.give_up()
                 break
             self._script.step()
+        told += self._pass_asides()
         if self._script.current is None and self._live is not None and self._turn.prompter is self:
             self._end(self._live, told)
         for future, outcome in told:
@@ -183,6 +205,15 @@ class Prompter:
                 _tell(future, None)
             else:  # in a turn of the loop of its own: who asks just now would go on before who asked earlier
                 self._turn.cell.loop.call_soon(_tell, future, outcome)
+
+    def _pass_asides(self) -> list[tuple[Future[Any], None]]:
+        """Tell what befell the actor; returns who waits for what ended with an earlier process."""
+        for event in self._script.asides():
+            if event.kind == "message/retried":
+                self._begins = event.seq
+            self._aside(event)
+        overdue = [one for one in self._waiters if one in self._fleeting and one < self._begins]
+        return [(self._waiters.pop(one), None) for one in overdue]
 
     def _end(self, live: Callable[[], None], told: list[tuple[Future[Any], Event | None]]) -> None:
         """Go on live: that it does is durable before the handler hears what it still waits for.

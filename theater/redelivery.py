@@ -35,11 +35,11 @@ def event_of(stage: Stage, actor: bytes, seq: int) -> Event:
 
 
 def sent_to(stage: Stage, pasts: Mapping[bytes, Past]) -> dict[bytes, list[Letter]]:
-    """What is to lie in the mailbox of each who wakes: what was set aside, what lay there, what was sent.
+    """What is to lie in the mailbox of each who wakes: what lay there, and what was sent.
 
     Of what actors sent, that which was never received, and not withdrawn: of that the record has a list.
     """
-    return {to: [*past.stashed.values(), *_waiting(stage, to, past)] for to, past in pasts.items()}
+    return {to: list(_waiting(stage, to, past)) for to, past in pasts.items()}
 
 
 def _waiting(stage: Stage, to: bytes, past: Past) -> Iterator[Letter]:

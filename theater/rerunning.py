@@ -19,11 +19,13 @@ from theater.mailbox import Envelope
 from theater.prompter import Prompter
 from theater.restart import Reason
 from theater.script import Difference, Script
+from theater.stashing import unstash
 from theater.talk import Talk
 from theater.turn import Turn
 
 if TYPE_CHECKING:
     from theater.cell import Cell
+    from theater.deferring import Slot
     from theater.stage import Stage
 
 MOST = 3
@@ -44,6 +46,7 @@ class Rerun:
         "_record",
         "_script",
         "_tries",
+        "abandoned",
         "ahead",
         "difference",
         "envelope",
@@ -67,6 +70,7 @@ class Rerun:
         self._record = record
         self._tries = sum(_is_try(event, opened.seq) for event in script)
         self._prompter: Prompter | None = None
+        self.abandoned: list[Slot] = []  # whoever waited for these is no more, but the handler saw them
         self.ahead: Future[None] = cell.loop.create_future()
         self.difference: Difference | None = None
         self.envelope = _envelope(cell, opened)
@@ -97,7 +101,7 @@ class Rerun:
             cell.more().has_stopped = True
         births = _Births(cell.theater)
         script = Script([one for one in self._script if births.has(one)], births.of)
-        self._prompter = Prompter(turn, script, live=self._live, differs=self._differs)
+        self._prompter = Prompter(turn, script, live=self._live, differs=self._differs, aside=self._pass)
         self._prompter.begin()
         if turn.prompter is None and cell.theater.journal.durable:
             await cell.theater.committed()  # that it is tried once more must be known if it ends the process
@@ -118,7 +122,20 @@ class Rerun:
         reply = self.envelope.reply
         if reply is not None and reply.done() and self._cell.turn is not None:
             self._cell.loop.call_soon(self._cell.turn.give_up)  # whoever asked left meanwhile
+        for slot in self.abandoned:
+            slot.withdraw()
+        unstash(self._cell)
         self._is_known()
+
+    def _pass(self, event: Event) -> None:
+        """What befell the actor in an earlier run befalls it again."""
+        if event.kind == "message/retried":
+            unstash(self._cell)
+            return
+        extras = self._cell.extras
+        for slot in tuple((extras and extras.slots) or ()):
+            if slot.seq == event.body["reply"]:
+                slot.close()
 
     def _differs(self, difference: Difference) -> None:
         self.difference = difference

@@ -24,7 +24,7 @@ async def read(prompter: Prompter, flow: Flow) -> dict[str, Any]:
     """What the record says of the next read of a stream: an item, or how it ended."""
     sender = flow.envelope.sender
     assert sender is not None
-    told = await prompter.outcome(sender[1], is_ask=True)
+    told = await prompter.outcome(sender[1], is_ask=True, outlives=False)
     if told is None:
         raise NotRunningError(f"the stream of {flow.plan.label}() ended with the process that ran it")
     return told.body
@@ -34,7 +34,7 @@ async def acceptance(prompter: Prompter, talk: Talk) -> None:
     """Wait until the record says whether the channel was accepted, and how its handler ended if not."""
     sender = talk.envelope.sender
     assert sender is not None
-    told = await prompter.outcome(sender[1], is_ask=True)
+    told = await prompter.outcome(sender[1], is_ask=True, outlives=False)
     if told is None:
         raise NotRunningError(f"{talk.name} was not accepted before the process ended")
     if "accepted" not in told.body:
@@ -54,6 +54,9 @@ def send(prompter: Prompter, end: End, plain: Any) -> None:
         ChannelClosedError: it was not sent, because the channel was closed.
         NotAllowedError: it was refused.
     """
+    assert end.seq is not None
+    if end is end.talk.opener and prompter.has_passed_end_of(end.seq):
+        raise _ended(end)
     body = end.sent_body("@channel", [plain])
     if not prompter.expects("message/sent", body):
         closed = ChannelClosedError(f"{end.talk.name} is closed")
@@ -72,12 +75,12 @@ async def receive(prompter: Prompter, end: End) -> Any:
         ChannelClosedError: it was the end; or the error by which the other side ended.
     """
     assert end.seq is not None
-    told = await prompter.outcome(end.seq, is_ask=True)
+    told = await prompter.outcome(end.seq, is_ask=True, outlives=end is end.talk.accepter)
     if told is not None and told.body["handler"] == "@channel":
         return _ANYTHING.restore(told.body["args"][0], end.talk.target.theater.recall)
     error: BaseException = ChannelClosedError(f"{end.talk.name} was closed by the other side")
     if told is None:
-        error = ChannelClosedError(f"{end.talk.name} ended with the process that held it")
+        error = _ended(end)
     elif end is end.talk.opener and prompter.has_failed(end.seq):
         failed = await prompter.outcome(end.seq)
         assert failed is not None
@@ -91,5 +94,9 @@ async def receive(prompter: Prompter, end: End) -> Any:
 def leave(prompter: Prompter, end: End) -> None:
     """Say to the other side that this one has closed, if the record says so too."""
     body = end.sent_body("@close", [])
-    if prompter.expects("message/sent", body):
+    if not prompter.is_over and prompter.expects("message/sent", body):
         prompter.ask("message/sent", body)
+
+
+def _ended(end: End) -> ChannelClosedError:
+    return ChannelClosedError(f"{end.talk.name} ended with the process that held it")

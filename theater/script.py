@@ -7,7 +7,7 @@ behind a request is not told before that request was made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,12 +49,13 @@ class Difference:
 class Script:
     """The events of one handled message, oldest first, and how far a handler has come along them."""
 
-    __slots__ = ("_at", "_births", "_events", "_questions", "_taken", "end", "logs")
+    __slots__ = ("_asides", "_at", "_births", "_events", "_questions", "_taken", "end", "logs")
 
     def __init__(self, events: Sequence[Event], births: Birth) -> None:
         """Take the events behind `message/received`, bodies whole; what others recorded there is left out."""
         self.end = events[-1].seq + 1 if events else 0  # the first seq behind it
         self.logs = sum(event.kind == "log" for event in events)  # lines that need not be written again
+        self._asides = [event for event in events if _is_aside(event)]
         self._events = [event for event in events if _is_of_turn(event, events[0].seq)]
         self._questions: dict[int, bytes] = {}
         self._births = births
@@ -65,6 +66,11 @@ class Script:
     def current(self) -> Event | None:
         """The event that comes next; None if all were passed."""
         return self._events[self._at] if self._at < len(self._events) else None
+
+    def asides(self) -> Iterator[Event]:
+        """What befell the actor, as far as all before it was passed; each is told once."""
+        while self._asides and (self.current is None or self._asides[0].seq < self.current.seq):
+            yield self._asides.pop(0)
 
     def rest(self) -> list[Event]:
         """What was neither asked nor told yet."""
@@ -163,6 +169,12 @@ def is_asked(kind: str, body: Mapping[str, Any]) -> bool:
     if kind == "message/sent":
         return body["handler"] not in _FROM_OTHERS
     return not (kind == "message/answered" and "reply" in body and "abandoned" in body)
+
+
+def _is_aside(event: Event) -> bool:
+    """Say whether this tells of the end of a process, or that nobody waits for a deferred answer any more."""
+    is_left = event.kind == "message/answered" and "reply" in event.body and "abandoned" in event.body
+    return is_left or event.kind == "message/retried"
 
 
 def _is_of_turn(event: Event, first: int) -> bool:

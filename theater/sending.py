@@ -83,12 +83,8 @@ async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
     path = circle(asker, target)
     if path is not None:
         text = f"the mailbox of {target.name} is full, and waiting for room would close a circle: "
-        refuse(
-            turn,
-            target,
-            envelope,
-            MailboxFullError(text + " → ".join(path), message=message(target, envelope)),
-        )
+        error = MailboxFullError(text + " → ".join(path), message=message(target, envelope))
+        refuse(turn, target, envelope, error)
     future = target.loop.create_future()
     with Waiting(asker, target, future):
         await _room(target, envelope, future)
@@ -167,8 +163,12 @@ async def _ask_again(prompter: Prompter, turn: Turn, target: Cell, envelope: Env
     answered, owed = await prompted.ask(prompter, turn, target, envelope)
     if owed is None:
         return answered
+    if isinstance(envelope.onward, leftovers.Forwarded):
+        target = envelope.onward.receiver
+    elif owed.envelope is not None:
+        envelope = owed.envelope
     with Waiting(turn.cell, target, owed.reply):
-        return await answer(turn, target, owed.envelope or envelope, owed.reply)
+        return await answer(turn, target, envelope, owed.reply)
 
 
 async def answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[Any]) -> Any:

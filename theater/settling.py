@@ -26,6 +26,8 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool
         asks = envelope.reply is not None
         args: Any = [*envelope.args] if envelope.plain is None else prepare(envelope.plain[0])
         body: dict[str, Any] = {"ask": asks, "args": args, "from": sender_of(envelope)}
+        if cell.extras is not None and (again := cell.extras.put_back.get(envelope)) is not None:
+            body["again"] = again
         if changed:
             body["state"] = prepare(state)
         if asks:
@@ -66,7 +68,8 @@ def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
         cell.theater.failed += 1
     if cell.theater.records_messages:
         begun = turn is not None and turn.seq is not None
-        body = {"message": turn.seq} if turn is not None and begun else received_body(envelope)
+        back = None if cell.extras is None else cell.extras.put_back.get(envelope)
+        body = {"message": turn.seq} if turn is not None and begun else received_body(envelope, back)
         mark = {} if envelope.onward is None else {envelope.onward.mark: True}
         seq = cell.record("message/handled", body | outcome | mark)
         if envelope.sender is not None and envelope.reply is not None:

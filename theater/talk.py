@@ -40,7 +40,7 @@ class Opening(Envelope, eq=False, kw_only=True):
 class Talk:
     """A channel as a whole: its message, and its two ends."""
 
-    __slots__ = ("accepted", "accepter", "envelope", "opener", "reply", "target", "was_accepted")
+    __slots__ = ("accepted", "accepter", "envelope", "opener", "reply", "retold", "target", "was_accepted")
 
     def __init__(
         self, target: Cell, plan: HandlerPlan, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -52,6 +52,7 @@ class Talk:
         self.reply.add_done_callback(self._ended)
         self.envelope.reply = self.reply
         self.accepted: Future[Triple | None] = target.loop.create_future()  # done by acceptance, or the end
+        self.retold: Prompter | None = None  # it is of an earlier run, and its opener is told by this one
         self.was_accepted = False  # in the record, along which the handler that opened it runs again
         self.opener = End(self)
         self.accepter = End(self)
@@ -115,7 +116,9 @@ class End:
 
     @property
     def prompter(self) -> Prompter | None:
-        """Who leads the handler that holds this end, if it runs again along its record."""
+        """Who tells what came of this end in an earlier run, if that had it."""
+        if self is self.talk.opener:
+            return self.talk.retold
         return None if self.turn is None else self.turn.prompter
 
     # -- what its holder does ----------------------------------------------------------------------------
@@ -134,7 +137,7 @@ class End:
         while not self.is_closed and not other.is_closed and len(other.inbox) >= AHEAD:
             await self._wait(other)
         if self.is_closed or other.is_closed:
-            raise self._closed()
+            raise self.closed()
         if self.cell is not None:
             limits.check_value(self.cell, other.cell, plain)
         origin = self._record_sent("@channel", [plain])
@@ -153,7 +156,7 @@ class End:
             if first is None and self._is_at_end:
                 raise self._end()
             await self._wait(self)
-        raise self._closed()
+        raise self.closed()
 
     def _take(self) -> Any:
         taken = self.inbox.popleft()
@@ -176,11 +179,11 @@ class End:
         failure = self.talk.failure_for(self)
         if failure is not None and self.turn is not None:
             settling.record_answer(self.turn, self.talk.envelope)
-        error = failure or self._closed()
+        error = failure or self.closed()
         self.leave(error if isinstance(error, Exception) else None)
         return error
 
-    def _closed(self) -> Exception:
+    def closed(self) -> Exception:
         if self.is_closed:
             return self.why or ChannelClosedError(f"{self.talk.name} is closed")
         error = ChannelClosedError(f"{self.talk.name} was closed by the other side")

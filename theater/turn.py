@@ -75,7 +75,8 @@ class Turn:
         cell = self.cell
         if cell.theater.records_messages:
             envelope = self.envelope
-            body = ready(received_body(envelope), envelope)
+            back = None if cell.extras is None else cell.extras.put_back.get(envelope)
+            body = ready(received_body(envelope, back), envelope)
             self.seq = cell.theater.recorder.append_prepared(cell, "message/received", body)
             self.head = cell.head or b""
             self.time = cell.theater.recorder.time
@@ -159,10 +160,12 @@ class Turn:
                 task.add_done_callback(self.cell.theater.strays.discard)
 
 
-def received_body(envelope: Envelope) -> dict[str, Any]:
-    """A message as its receiver's chain holds it."""
+def received_body(envelope: Envelope, again: int | None = None) -> dict[str, Any]:
+    """A message as its receiver's chain holds it; `again`: the seq by which it was received and stashed."""
     ask = envelope.reply is not None
     body: dict[str, Any] = {"ask": ask, "args": envelope.plain_args(), "from": sender_of(envelope)}
+    if again is not None:
+        body["again"] = again
     if envelope.opens:
         body["opens"] = True
     if envelope.kwargs:

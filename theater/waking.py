@@ -37,6 +37,7 @@ from theater.redelivery import events_of
 from theater.rerunning import Rerun
 from theater.restart import Restore
 from theater.sleepers import Sleeper
+from theater.stashing import Stashed
 from theater.timers import Timer
 from theater.watching import unwatch
 
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("theater")
 
 _BILLION = 1_000_000_000
-_NO_REPLY = {"abandoned", "accepted", "item"}  # what is answered thus was not deferred
+_NO_REPLY = {"accepted", "item"}  # what is answered thus was not deferred
 
 
 class Waking:
@@ -54,6 +55,7 @@ class Waking:
 
     __slots__ = (
         "abandoned",
+        "aside",
         "cell",
         "letters",
         "past",
@@ -72,6 +74,7 @@ class Waking:
         self.cell = cell
         self.script: list[Event] = []  # what followed the message that was at hand
         self.letters: list[Envelope] = []
+        self.aside: dict[Envelope, int] = {}  # what was stashed, with the seq of its `message/received`
         self.abandoned: list[int] = []  # replies that nobody waits for, by the seq of `message/received`
         self.timers: dict[int, Envelope] = {}  # by the seq of `timer/set`
         self.undelivered: list[answers.Asked] | None = None
@@ -125,6 +128,8 @@ def load(waking: Waking, letters: list[Letter]) -> None:
     leftovers.fit(cell)
     if past.open is not None:
         waking.rerun = Rerun(cell, past.open, waking.script, record=partial(_record_waking, waking))
+    for seq, letter in past.stashed.items():
+        waking.aside |= dict.fromkeys(redelivery.mail(cell, [letter]), seq)
     waking.letters = redelivery.mail(cell, letters)
     waking.timers = {seq: _timed(cell, timer) for seq, timer in past.timers.items()}
     _owe_again(waking)
@@ -138,7 +143,10 @@ def load(waking: Waking, letters: list[Letter]) -> None:
 
 
 def _owe_again(waking: Waking) -> None:
-    """Answers that were deferred are owed again, where whoever asked still waits, or waited in the record."""
+    """Answers that were deferred are owed again, where whoever asked still waits, or waited in the record.
+
+    A handler that runs again sees all that it saw.
+    """
     cell, stage = waking.cell, waking.cell.theater
     owed: dict[int, Letter] = {}
     for seq, letter in waking.past.deferred.items():
@@ -147,13 +155,18 @@ def _owe_again(waking: Waking) -> None:
             owed[seq] = letter
         else:
             waking.abandoned.append(seq)
+            if waking.rerun is not None:
+                owed[seq] = letter | {"from": None}
     for event in waking.script:
         if event.kind == "message/answered" and "reply" in event.body and not event.body.keys() & _NO_REPLY:
             asked = Event.read(stage.journal.event(cell.id, event.body["reply"]))
             if asked.seq not in owed:
-                owed[asked.seq] = stage.recorder.full(asked.body) | {"from": None}  # it has its answer
-    for seq in sorted(owed):
-        Slot(cell, redelivery.envelope_of(cell, owed[seq]), seq).begin()
+                owed[asked.seq] = stage.recorder.full(asked.body) | {"from": None}  # it waits no longer
+    slots = [Slot(cell, redelivery.envelope_of(cell, owed[seq]), seq) for seq in sorted(owed)]
+    for slot in slots:
+        slot.begin()
+    if waking.rerun is not None:
+        waking.rerun.abandoned = [slot for slot in slots if slot.seq in waking.abandoned]
 
 
 def place(waking: Waking) -> None:
@@ -169,7 +182,12 @@ def place(waking: Waking) -> None:
     if cell.options.state is Restore.INITIAL:
         cell.initial = _initial(waking)
     waited, cell.queue = cell.queue, None
-    stage.sent += len(waking.letters)
+    stage.sent += len(waking.letters) + len(waking.aside)
+    if waking.rerun is not None:  # its handler may look
+        cell.more().stash += [Stashed(cell, one, seq) for one, seq in waking.aside.items()]
+    elif waking.aside:
+        cell.more().put_back |= waking.aside
+        redelivery.take_over(cell, waking.aside)
     redelivery.take_over(cell, (*waking.letters, *(waited or ())))
     for seq, envelope in waking.timers.items():
         _rearm(cell, seq, past.timers[seq], envelope)
@@ -246,7 +264,8 @@ def _begin_life(waking: Waking, *, is_begun: bool) -> None:
 def put_back(waking: Waking) -> None:
     """It could not go on and sleeps again, as if nothing had happened; what was sent meanwhile waits."""
     cell, stage = waking.cell, waking.cell.theater
-    known = set(map(id, waking.letters))
+    known = set(map(id, (*waking.letters, *waking.aside)))
+    stage.sent -= 0 if cell.extras is None else len(cell.extras.stash)
     waited = [one for one in cell.queue or () if id(one) not in known]
     stage.sent -= cell.queued - len(waited) + (cell.current is not None and cell.is_message(cell.current))
     for timer in tuple((cell.timers or {}).values()):

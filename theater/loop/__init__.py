@@ -29,6 +29,7 @@ __all__ = [
     "apart",
     "is_at_work",
     "is_virtual",
+    "look_at",
     "pause",
     "running_loop",
     "start",
@@ -96,6 +97,12 @@ async def _done(future: Future[Any]) -> None:
         await news
     finally:
         future.remove_done_callback(tell)
+
+
+def look_at(future: Future[Any]) -> None:
+    """Take note of its error: nobody may be left to look at it."""
+    if not future.cancelled():
+        future.exception()
 
 
 async def until_any(*futures: Future[Any]) -> None:

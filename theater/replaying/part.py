@@ -151,6 +151,12 @@ class Part:
             differ(event.seq, event.kind, {"state": state}, {"state": self.state})
         self.load(event, self.state if state is None else state)
 
+    def _retried(self, event: Event) -> None:
+        """The process ended, and the handler at work goes on in another one."""
+        del event
+        if self.cell.extras is not None:
+            self.cell.extras.stash = []
+
     def _restarted(self, event: Event) -> None:
         cell, state = self.cell, event.body.get("state")
         if state is not None:
@@ -177,7 +183,7 @@ class Part:
             extras = self.cell.extras
             for slot in tuple((extras and extras.slots) or ()):
                 if slot.seq == event.body["reply"]:
-                    slot.withdraw()
+                    slot.close()
 
     def _withdrawn(self, event: Event) -> None:
         """The asker of a message that was stashed gave up."""
@@ -198,6 +204,7 @@ _STEPS: dict[str, Callable[[Part, Event], None]] = {
     "actor/restarted": Part._restarted,  # noqa: SLF001
     "actor/snapshot": Part._snapshot,  # noqa: SLF001
     "actor/migrated": Part._migrated,  # noqa: SLF001
+    "message/retried": Part._retried,  # noqa: SLF001
     "message/answered": Part._answered,  # noqa: SLF001
     "message/withdrawn": Part._withdrawn,  # noqa: SLF001
     "timer/fired": Part._fired,  # noqa: SLF001

@@ -156,11 +156,10 @@ class Rehearsal:
         halts = self._break_at is not None and self._break_at <= played.last.seq
         if halts:
             self._break_at = None
-        for event in played.inside:
-            if event.kind == "message/answered":  # that an asker of another message gave up
-                part.take(event)
         envelope = part.envelope(played.first)
-        self._scene = Scene(part.cell, played, envelope, births=part.stage.birth, halts=halts)
+        self._scene = Scene(
+            part.cell, played, envelope, births=part.stage.birth, aside=part.take, halts=halts
+        )
         try:
             await self._scene.play(part.context)
         finally:

@@ -33,13 +33,21 @@ class Scene:
     """One run of a handler or hook."""
 
     def __init__(
-        self, cell: Cell, played: Played, envelope: Envelope, *, births: Births, halts: bool
+        self,
+        cell: Cell,
+        played: Played,
+        envelope: Envelope,
+        *,
+        births: Births,
+        aside: Callable[[Event], None],
+        halts: bool,
     ) -> None:
-        """Set it up; `halts`: the debugger begins just before the handler."""
+        """Set it up; `aside` is told what befalls the actor; `halts`: the debugger begins first."""
         self._cell = cell
         self._played = played
         self._envelope = envelope
         self._births = births
+        self._aside = aside
         self._halts = halts
         self._is_cut = was_cut_off(played)
         self._limit = cell.loop.time() + (played.last.time - played.first.time) / _BILLION + _DAY
@@ -136,7 +144,7 @@ class Scene:
         turn = self._cell.turn = Turn(self._cell)
         turn.seq, turn.head, turn.time = received.seq, received.hash, received.time
         script = Script(self._played.inside, self._births)
-        return Prompter(turn, script, live=None, differs=self._differs)
+        return Prompter(turn, script, live=None, differs=self._differs, aside=self._aside)
 
     async def _run(self) -> None:
         cell, envelope = self._cell, self._envelope

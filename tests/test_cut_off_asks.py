@@ -1,0 +1,157 @@
+"""What a handler waits for when its process dies, and what it hears of that when it runs again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from crashes import Crashes
+
+from theater import Actor, ActorRef, ChannelClosedError, History, NotRunningError, Theater, handler
+
+pytestmark = pytest.mark.real_clock
+
+
+class Other(Actor):
+    other: ActorRef[Any] | None = None
+    heard: list[int] = []  # noqa: RUF012  # given fresh to each instance
+
+    @handler
+    async def count(self) -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    @handler
+    async def talk(self) -> None:
+        channel = self.context.accept()
+        async for value in channel:
+            await channel.send(value + 1)
+
+    @handler
+    async def hand_on(self, number: int) -> int:
+        assert self.other is not None
+        self.context.log("hands on")
+        return await self.context.forward(self.other, Other.double, number)
+
+    @handler
+    async def double(self, number: int) -> int:
+        self.context.log("doubles")
+        return 2 * number
+
+    @handler
+    async def hear(self, number: int) -> None:
+        self.heard.append(number)
+
+
+class One(Actor):
+    other: ActorRef[Other]
+    told: list[Any] = []  # noqa: RUF012  # given fresh to each instance
+
+    @handler
+    async def read(self) -> None:
+        try:
+            async with self.other.stream(Other.count) as numbers:
+                async for number in numbers:
+                    self.told.append(number)
+                    await self.other.tell(Other.hear, number)
+        except NotRunningError:
+            self.told.append("ended")
+            await self.other.tell(Other.hear, -1)
+
+    @handler
+    async def talk(self) -> None:
+        try:
+            async with await self.other.open(Other.talk) as channel:
+                for number in range(3):
+                    await channel.send(number)
+                    self.told.append(await channel.receive())
+        except (ChannelClosedError, NotRunningError):
+            self.told.append("ended")
+            await self.other.tell(Other.hear, -1)
+
+    @handler
+    async def ask_round_a_corner(self) -> None:
+        self.told.append(await self.other.ask(Other.hand_on, 21))
+
+    @handler
+    async def stash_it(self) -> None:
+        if self.told:
+            return
+        self.context.stash()
+
+    @handler
+    async def unstash_all(self) -> None:
+        self.told.append(self.context.unstash())
+        await self.other.tell(Other.hear, self.told[-1])
+        await self.other.ask(Other.double, 1)
+
+    @handler
+    async def owe(self) -> int:
+        return self.context.defer().pending
+
+    @handler
+    async def pay_all(self) -> None:
+        owed = self.context.deferred
+        await self.other.tell(Other.hear, len(owed))
+        for reply in owed:
+            await self.other.ask(Other.double, 1)
+            reply.answer(1)
+
+
+async def run(folder: Path, handlers: list[str], *, answers: int = 0) -> None:
+    async with Theater(folder) as theater:
+        last = await theater.spawn(Other(), name="last")
+        other = await theater.spawn(Other(other=last), name="other")
+        one = await theater.spawn(One(other=other), name="one")
+        asks = [asyncio.ensure_future(one.ask(One.owe)) for _ in range(answers)]
+        await asyncio.sleep(0)
+        await theater.settled()
+        for name in handlers:
+            await one.tell(name)
+        await theater.settled()
+        for each in asks:
+            assert await each == 1
+
+
+def check(folder: Path, at: str) -> dict[str, Any]:
+    """All is true of the record, and all of it comes of the code again; the state of the one."""
+    history = History(folder)
+    assert history.verify().ok, at
+    for name in ("one", "other", "last"):
+        replay = history.replay(name)
+        assert replay.ok, f"{at}: {replay}"
+    assert [event.kind for event in history.chain("one")][-1] != "message/received"
+    return history.state_at("one")
+
+
+@pytest.mark.parametrize(
+    ("handlers", "answers"),
+    [
+        (["read"], 0),
+        (["talk"], 0),
+        (["ask_round_a_corner"], 0),
+        (["stash_it", "stash_it", "unstash_all"], 0),
+        (["pay_all"], 2),
+    ],
+)
+async def test_wherever_it_is_cut_off_a_handler_comes_to_its_end_and_its_record_can_be_replayed(
+    quick_path: Path, handlers: list[str], answers: int
+) -> None:
+    root = quick_path / handlers[-1]
+    root.mkdir()
+    await run(root / "whole", handlers, answers=answers)
+    crashes = Crashes(root / "whole")
+    events = crashes.events()
+    begun = 1 + next(count for count, event in enumerate(events) if event.body.get("handler") == handlers[-1])
+    for count in range(begun, len(crashes) - 1):
+        at = f"after {count} events"
+        folder = crashes.after(count, root / str(count))
+        async with Theater(folder) as theater:
+            assert (await theater.resume()).left == (), at
+            async with asyncio.timeout(5):
+                await theater.settled()
+            assert theater.statistics().unaccounted == 0, at
+        check(folder, at)
