@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from shutil import copytree, rmtree
+from time import time_ns
 from typing import Any
 
 import anyio
@@ -19,8 +20,11 @@ from journal_disks import contents_of
 from theater import Diagnosis, FolderError, FolderInUseError, History, SigningKey, Theater, examine
 from theater.cli import main
 from theater.doctor import checks, examining
-from theater.errors import JournalFailedError
+from theater.errors import JournalError, JournalFailedError
+from theater.journal import DiskJournal
 from theater.journal.folder import Folder
+from theater.journal.handing import KeyHolder
+from theater.recorder import Line, Recorder
 
 pytestmark = [pytest.mark.anyio, pytest.mark.real_clock]
 
@@ -257,6 +261,36 @@ def test_a_handing_over_that_was_cut_off_is_left_to_the_next_opening(folder: Fol
     assert said(diagnosis) == [("key", "key.next")]
     assert diagnosis.ok
     assert (folder.path / "key.next").exists()
+
+
+async def test_a_handing_over_to_a_key_elsewhere_is_no_damage(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(KeyHolder, "_finish", fail)
+    journal = DiskJournal(folder.path)
+    await journal.open()
+    handover = await journal.prepare_key(tmp_path / "elsewhere")
+    keys = {"old": journal.key.data, "new": handover.public.data}
+    events, head = journal.tips()[bytes(16)]
+    Recorder(journal, time_ns).append(Line(bytes(16), events, head), "theater/key", keys)
+    journal.hand_over(handover)
+    flushed = journal.flushed()
+    assert flushed is not None
+    with pytest.raises(JournalError):
+        await flushed
+    await journal.close()
+    monkeypatch.undo()
+
+    diagnosis = examine(folder.path)
+
+    assert said(diagnosis) == [("lock", "lock"), ("key", "key")]
+    assert diagnosis.ok
+    async with Theater(folder.path, key=tmp_path / "elsewhere"):
+        pass
+    assert examine(folder.path).complaints == ()
 
 
 def test_a_name_of_another_machine_in_the_lock_is_left_there(crashed: Folder) -> None:

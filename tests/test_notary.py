@@ -29,11 +29,11 @@ from independent_verifier import Verifier
 from journal_contract import JournalContract
 from journal_disks import KEY, ORIGIN, FailingDisk
 
-from theater import Actor, ContentRef, History, Report, SigningKey, Theater, handler
+from theater import Actor, ContentRef, History, Report, SigningKey, Snapshots, Theater, handler
 from theater.chain import Chain
 from theater.checkpoint import Checkpoint, Note
 from theater.cli import main
-from theater.codec import prepare
+from theater.codec import Outlined, encode, prepare
 from theater.errors import (
     CorruptJournalError,
     DiskFullError,
@@ -216,6 +216,30 @@ async def test_a_notary_writes_what_the_theater_would_and_it_verifies(path: Path
     async with Theater(path) as theater:  # and one without goes on
         counter = await theater.spawn(Counter(), name="counter", resume=True)
         assert await counter.ask(Counter.add, 1) == 4
+
+
+class Author(Actor):
+    """Writes a book, a page at a time."""
+
+    pages: list[str] = []  # noqa: RUF012  # a field
+
+    @handler
+    async def write(self, seed: int, count: int) -> int:
+        self.pages += [
+            f"{seed}/{number} {sha256(bytes([seed, number % 256])).hexdigest()}" for number in range(count)
+        ]
+        return len(self.pages)
+
+
+async def test_a_notary_takes_large_values_in_parts(path: Path) -> None:
+    for life in range(2):  # the second goes on from parts that the first kept
+        async with Theater(path, notary=True, snapshots=Snapshots(events=2)) as theater:
+            author = await theater.spawn(Author(), name="author", resume=True)
+            for number in range(3):
+                total = await author.ask(Author.write, life * 3 + number, 2_000)
+            assert total == 6_000 * (life + 1)
+
+    assert verified(path).contents > 10
 
 
 async def test_the_key_is_read_by_the_notary_and_not_by_the_theater(
@@ -590,6 +614,11 @@ async def test_what_a_theater_says_of_the_root_counts_for_nothing(forger: Forger
     assert note.checkpoint(forger.key).size == len(leaves) == 6
 
 
+def blob(content: bytes) -> bytes:
+    """The frame of a content."""
+    return frame(BLOB, sha256(content).digest() + content)
+
+
 def shot(contents: dict[Any, int]) -> dict[str, Any]:
     """Stores as a snapshot tells of them."""
     return {"default": "s", "stores": {"s": {"contents": contents, "labels": {}, "readers": []}}}
@@ -639,6 +668,13 @@ LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     ],
     "a snapshot of contents without a name": lambda forger: [
         forger.say(COUNTER, "actor/snapshot", {"full": True, "state": {}, "stores": shot({"x": 7})})
+    ],
+    "parts that are not there": lambda forger: [
+        blob(node := encode([Outlined(0, bytes(32), 7)])),
+        forger.say(COUNTER, "log", {"text": Outlined(2, sha256(node).digest(), 7)}),
+    ],
+    "parts of what is no node": lambda forger: [
+        blob(b"content"), forger.say(COUNTER, "log", {"text": Outlined(2, sha256(b"content").digest(), 7)})
     ],
     "a file that is not there": lambda _: [frame(FILE, bytes(32) + file_size(2_000_000))],
     "another frontier": lambda _: [frame(FRONTIER, frontier_payload(1, Frontier()))],

@@ -66,7 +66,10 @@ def key(folder: Folder, loaded: Loaded) -> Iterator[Check]:
         yield _damaged_key(str(error))
         return
     yield from _open_to_others(file.path)
-    if expected not in {own, following and following.public}:
+    if expected not in {own, following and following.public} and own == folder.format().key:
+        found = f"it had handed over to {expected}, which is kept elsewhere, when the process ended"
+        yield Check(Complaint("key", "key", found, "the next opening with that key finishes it"))
+    elif expected not in {own, following and following.public}:
         yield _damaged_key(f"it is the key {own}, and the journal is signed by {expected}")
     elif following is not None or folder.format().key != expected:
         found = "one key was handing over to the next when the process ended"

@@ -121,6 +121,10 @@ class Lookup:
         blob = self._blob(digest)
         return self._index.held.files.get(digest) if blob is None else blob[1]
 
+    def blob(self, digest: bytes) -> bytes | None:
+        """A content that lies in the log itself; None if it does not."""
+        return None if self._blob(digest) is None else self.read(digest)
+
     def read(self, digest: bytes) -> bytes:
         """Read a content whole.
 

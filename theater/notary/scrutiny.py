@@ -47,9 +47,10 @@ class Scrutiny:
         time: int,
         frontier: Frontier,
         size_of: Callable[[bytes], int | None],
+        blob_of: Callable[[bytes], bytes | None],
         hash_of: Callable[[bytes, int], bytes],
     ) -> None:
-        """Go on from these heads; `size_of` and `hash_of` find contents and events that are committed."""
+        """Go on from these heads; `size_of`, `blob_of` and `hash_of` find what is committed."""
         self.frontier = frontier
         self.key = key  # of the events that come now
         self.next_key: VerifyKey | None = None  # which it may hand over to
@@ -59,7 +60,7 @@ class Scrutiny:
         self._tips: dict[bytes, tuple[int, bytes | None]] = {}  # of chains that went on since
         self._time = time
         self._hash_of = hash_of
-        self._contents = _Held(size_of)
+        self._contents = _Held(size_of, blob_of)
         self._hashes: dict[tuple[bytes, int], bytes] = {}  # of the events of the batch at hand
 
     def take(self, place: Place, batch: bytes) -> list[tuple[int, int, int]]:
@@ -160,7 +161,7 @@ class Scrutiny:
             raise CorruptContentError(
                 f"content sha256:{digest.hex()}", expected="these bytes", found="others"
             )
-        self._contents.come(digest, len(content))
+        self._contents.come(digest, len(content), content)
 
     def _take_file(self, payload: bytes) -> None:
         digest, size = read_file(payload)
@@ -174,22 +175,36 @@ class Scrutiny:
 
     def written(self) -> None:
         """The batch is in the log: what it brought is found there from now on."""
-        self._contents.new.clear()
+        self._contents.written()
 
 
 class _Held(Contents):
     """The contents that a journal holds, and those that the batch at hand brings."""
 
-    def __init__(self, size_of: Callable[[bytes], int | None]) -> None:
-        self.new: dict[bytes, int] = {}
-        self._committed = size_of
+    def __init__(
+        self, size_of: Callable[[bytes], int | None], blob_of: Callable[[bytes], bytes | None]
+    ) -> None:
+        self._sizes: dict[bytes, int] = {}  # of the batch, as all but `_whole`
+        self._nodes: dict[bytes, bytes] = {}
+        self._whole: dict[bytes, int] = {}
+        self._committed_size = size_of
+        self._committed_blob = blob_of
 
-    def come(self, digest: bytes, size: int) -> None:
-        self.new[digest] = size
+    def come(self, digest: bytes, size: int, blob: bytes = b"") -> None:
+        self._sizes[digest] = size
+        self._keep_node(digest, blob)
+
+    def written(self) -> None:
+        self._sizes.clear()
+        self._nodes.clear()
 
     def size_of(self, digest: bytes) -> int | None:
-        size = self.new.get(digest)
-        return self._committed(digest) if size is None else size
+        size = super().size_of(digest)
+        return self._committed_size(digest) if size is None else size
+
+    def _node(self, digest: bytes) -> bytes | None:
+        node = super()._node(digest)
+        return self._committed_blob(digest) if node is None else node
 
 
 def _broken(event: Event | Row, part: str, expected: object, found: object) -> BrokenChainError:

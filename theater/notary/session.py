@@ -43,6 +43,7 @@ class Session:
             time=opened.index.last_time,
             frontier=opened.frontier,
             size_of=lookup.size_of,
+            blob_of=lookup.blob,
             hash_of=lookup.hash_of,
         )
 

@@ -59,6 +59,9 @@ class Contents:
         digest, content = payload[:DIGEST_BYTES], payload[DIGEST_BYTES:]
         _match(digest, sha256(content).digest())
         self._sizes[digest] = len(content)
+        self._keep_node(digest, content)
+
+    def _keep_node(self, digest: bytes, content: bytes) -> None:
         if IN_OUTLINED in content[:_NODE_STARTS]:
             self._nodes[digest] = content
 
@@ -111,11 +114,12 @@ class Contents:
     def _in_parts(self, outlined: Outlined, room: int) -> None:
         """All parts of a content are there, and of the sizes that its nodes say."""
         digest = outlined.digest
-        if digest not in self._nodes:
-            found = "nothing" if digest not in self._sizes else "another content"
+        node = self._node(digest)
+        if node is None:
+            found = "nothing" if self.size_of(digest) is None else "another content"
             raise _wrong(digest, "a node of parts", found)
         try:
-            members = members_of(self._nodes[digest])
+            members = members_of(node)
         except MalformedError as error:
             raise _wrong(digest, "a node of parts", "another content") from error
         if not room:
@@ -126,6 +130,10 @@ class Contents:
         if total != outlined.size:
             raise _wrong(digest, f"parts of {outlined.size} bytes", f"{total} bytes")
         self._whole[digest] = total
+
+    def _node(self, digest: bytes) -> bytes | None:
+        """A blob that can be a node."""
+        return self._nodes.get(digest)
 
     def size_of(self, digest: bytes) -> int | None:
         """The size of a content, bytes; None if it has not come yet."""
