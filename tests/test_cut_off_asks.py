@@ -10,7 +10,16 @@ from typing import Any
 import pytest
 from crashes import Crashes
 
-from theater import Actor, ActorRef, ChannelClosedError, History, NotRunningError, Theater, handler
+from theater import (
+    Actor,
+    ActorFailedError,
+    ActorRef,
+    ChannelClosedError,
+    History,
+    NotRunningError,
+    Theater,
+    handler,
+)
 
 pytestmark = pytest.mark.real_clock
 
@@ -155,3 +164,82 @@ async def test_wherever_it_is_cut_off_a_handler_comes_to_its_end_and_its_record_
                 await theater.settled()
             assert theater.statistics().unaccounted == 0, at
         check(folder, at)
+
+
+class Keeper(Actor):
+    """Keeps something with each item of a stream."""
+
+    @handler
+    async def keep(self) -> AsyncIterator[int]:
+        await self.context.store.store_at_label("kept", b"content")
+        yield 1
+
+    @handler
+    async def kept(self) -> bytes:
+        ref = await self.context.store.get_by_label("kept")
+        return b"" if ref is None else await self.context.store.get(ref)
+
+
+async def test_what_a_stream_kept_stays_though_it_is_not_begun_again_after_a_crash(quick_path: Path) -> None:
+    root = quick_path / "keep"
+    root.mkdir()
+    async with Theater(root / "whole") as theater:
+        keeper = await theater.spawn(Keeper(), name="keeper")
+        async with keeper.stream(Keeper.keep) as items:
+            assert [item async for item in items] == [1]
+    crashes = Crashes(root / "whole")
+    kinds = [event.kind for event in crashes.events()]
+    folder = crashes.after(kinds.index("store/store_at_label") + 1, root / "cut")
+
+    async with Theater(folder) as theater:
+        [keeper] = (await theater.resume()).refs
+        assert await keeper.ask(Keeper.kept) == b"content"
+    assert History(folder).replay("keeper").ok
+
+
+class Asker(Actor):
+    """Asks somebody who sends the question back."""
+
+    other: ActorRef[Any] | None = None
+    told: str = ""
+
+    @handler
+    async def ask_back(self) -> None:
+        assert self.other is not None
+        try:
+            await self.other.ask(Asker.send_back, self.context.ref)
+        except ActorFailedError as error:
+            self.told = str(error)
+
+    @handler
+    async def send_back(self, to: ActorRef[Any]) -> str:
+        self.context.log("sends back")
+        return await self.context.forward(to, Asker.answer)
+
+    @handler
+    async def answer(self) -> str:
+        return self.told
+
+
+async def test_a_question_that_comes_back_after_a_crash_is_refused_as_before(quick_path: Path) -> None:
+    root = quick_path / "back"
+    root.mkdir()
+    async with Theater(root / "whole") as theater:
+        other = await theater.spawn(Asker(), name="other")
+        asker = await theater.spawn(Asker(other=other), name="asker")
+        await asker.tell(Asker.ask_back)
+        await theater.settled()
+        assert "would close a circle" in await asker.ask(Asker.answer)
+    crashes = Crashes(root / "whole")
+    kinds = [event.kind for event in crashes.events()]
+    for count in range(kinds.index("message/received") + 1, len(crashes) - 3):
+        folder = crashes.after(count, root / str(count))
+        async with Theater(folder) as theater:
+            assert not (await theater.resume()).left
+            async with asyncio.timeout(5):
+                await theater.settled()
+            assert "would close a circle" in await theater.find("asker").ask(Asker.answer), count
+            assert theater.statistics().unaccounted == 0
+        for name in ("asker", "other"):
+            replay = History(folder).replay(name)
+            assert replay.ok, f"{count}: {replay}"

@@ -55,6 +55,10 @@ class Forward(Onward):
     def second(self) -> Envelope:
         return self._second
 
+    @property
+    def receiver(self) -> Cell:
+        return self._target
+
 
 async def forward(cell: Cell, target: Cell, handler: Any, args: tuple[Any, ...], kwargs: Any) -> None:
     """Send the message at hand on, or another one in its stead; returns when that has its place."""

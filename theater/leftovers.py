@@ -117,17 +117,25 @@ def waits_for(sleeper: Cell, envelope: Envelope) -> bool:
 
 def refuse_circle(asker: Cell, target: Cell, owed: Owed) -> None:
     """Tell an asker that runs again if it would wait for ever, because its receiver waits for it by now."""
+    envelope = owed.envelope
+    assert envelope is not None
+    target, envelope = last(target, envelope)
     path = None if owed.reply.done() else circle(asker, target)
     if path is None:
         return
     error = AskCycleError(path)
-    envelope = owed.envelope
-    if envelope is not None:
-        envelope.outcome = ({"error": {"class": "AskCycleError", "text": str(error)}}, None)
-        if target.queue and envelope in target.queue:
-            target.queue.remove(envelope)
-            target.theater.withdrawn += 1
+    envelope.outcome = ({"error": {"class": "AskCycleError", "text": str(error)}}, None)
+    if target.queue and envelope in target.queue:
+        target.queue.remove(envelope)
+        target.theater.withdrawn += 1
     owed.reply.set_exception(error)
+
+
+def last(target: Cell, envelope: Envelope) -> tuple[Cell, Envelope]:
+    """Who is to answer, and what: the last one of those that a message was forwarded by."""
+    while envelope.onward is not None and (second := envelope.onward.second) is not None:
+        target, envelope = envelope.onward.receiver or target, second
+    return target, envelope
 
 
 def fit(woken: Cell) -> None:

@@ -34,6 +34,11 @@ class Onward(ABC):
         """The message that ends for this one, if another does."""
         return None
 
+    @property
+    def receiver(self) -> Cell | None:
+        """Who has that one."""
+        return None
+
     @abstractmethod
     def withdraw(self) -> tuple[Cell, Envelope] | None:
         """The asker gave up; returns the message that is to be withdrawn now, and whose it is, if any is."""

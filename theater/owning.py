@@ -94,6 +94,15 @@ def restore_stores(cell: Cell, events: Iterable[Event]) -> None:
     give_stores(cell, fold_of(events))
 
 
+def go_on_with_stores(cell: Cell, events: Iterable[Event]) -> None:
+    """Take up what a handler asked of the stores that does not run again."""
+    done = [one for one in events if one.kind.startswith("store/") and "error" not in one.body]
+    for event in done:
+        store_supervisor(cell).fold.apply(event.kind, event.body)
+        if event.kind == "store/new":
+            _lend(cell.theater, str(event.body["store"]), store_supervisor(cell))
+
+
 def give_stores(cell: Cell, fold: Fold) -> None:
     """Let the actor go on with these stores."""
     if fold.stores:

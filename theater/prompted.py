@@ -111,12 +111,11 @@ async def ask(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) 
         settling.record_answer(turn, envelope)
         return answer_of(target, envelope, owed.outcome[0]), None
     if owed.place != (turn.cell.id, event.seq):
-        envelope.onward = onward = leftovers.Forwarded(turn.cell.theater, owed, envelope)
-        target = onward.receiver
+        envelope.onward = leftovers.Forwarded(turn.cell.theater, owed, envelope)
     if owed.envelope is None:  # its receiver sleeps
         owed.envelope = envelope
         envelope.reply = owed.reply
-    elif owed.envelope.placed:
+    else:
         owed.envelope.turn = turn
     leftovers.refuse_circle(turn.cell, target, owed)
     return None, owed

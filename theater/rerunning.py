@@ -16,6 +16,7 @@ from theater.errors import SetupError
 from theater.event import Event
 from theater.loop import Cancelled, Future
 from theater.mailbox import Envelope
+from theater.owning import go_on_with_stores
 from theater.prompter import Prompter
 from theater.restart import Reason
 from theater.script import Difference, Script
@@ -108,6 +109,7 @@ class Rerun:
 
     def _give_up(self, turn: Turn) -> NoReturn:
         """It has failed by now; or it was a stream, which nobody reads any more."""
+        go_on_with_stores(self._cell, self._script)
         self._live()
         for sent in answers.pending(self._cell.id, self._script):
             _withdraw(turn, sent)

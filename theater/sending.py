@@ -163,11 +163,9 @@ async def _ask_again(prompter: Prompter, turn: Turn, target: Cell, envelope: Env
     answered, owed = await prompted.ask(prompter, turn, target, envelope)
     if owed is None:
         return answered
-    if isinstance(envelope.onward, leftovers.Forwarded):
-        target = envelope.onward.receiver
-    elif owed.envelope is not None:
-        envelope = owed.envelope
-    with Waiting(turn.cell, target, owed.reply):
+    if envelope.onward is None:
+        envelope = owed.envelope or envelope
+    with Waiting(turn.cell, leftovers.last(target, envelope)[0], owed.reply):
         return await answer(turn, target, envelope, owed.reply)
 
 
