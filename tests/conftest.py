@@ -22,6 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--crowd", type=int, default=10_000, help="so many live actors at once, a supervisor for each 1,000"
     )
     parser.addoption("--chaos-seeds", type=int, default=50, help="run the chaos test with so many seeds")
+    parser.addoption("--kills", type=int, default=64, help="kill so many processes in tests/attack")
     parser.addoption("--long-attacks", action="store_true", help="tests/attack tries all it can think of")
 
 

@@ -385,6 +385,9 @@ async def test_a_timer_goes_on_and_an_overdue_one_rings_at_once(stage: Callable[
 
     async with stage(clock=lambda: time.time_ns() + 6 * 10**9) as theater:  # six seconds later
         keeper = await theater.spawn(Keeper(), name="keeper", resume=True)
+        now = asyncio.get_running_loop().time()
+        pending = keeper._cell.timers or {}
+        assert all(timer._moment <= now for timer in pending.values() if timer.delay == 5)
         while not told(theater, keeper, "timer/fired"):
             await anyio.lowlevel.checkpoint()
         await theater.settled()

@@ -1,0 +1,181 @@
+"""A process that forks lives of a theater, each to be killed: told what by lines, tells what it did by lines.
+
+    python lives.py sync            reads `FOLDER SEED work` or `FOLDER SEED end`, one line for each life
+    pid NUMBER                      of the life, before it begins
+    found {...}                     all that it finds once everything has come to rest
+    try KIND NUMBER                 what the world outside asks for
+    ack KIND NUMBER                 what it was told, as soon as it is
+    ended STATUS                    the life is over, as `os.waitpid` says
+
+A life writes to its disk what it has synced, and no more: a kill takes the rest along, as a power cut does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from functools import partial
+from itertools import count
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+from crowd_at_work import CLASSES, Account, Alarm, Boss, Buyer, Found, Shelf, cast, lines
+from small_crew import KEY, small_journals
+
+from theater import ActorRef, Theater
+from theater.journal.calls import Calls
+
+CLIENTS = 4
+
+
+class Held:
+    """Calls that hold back what is written until it is synced; without `syncs`, that of the log for ever."""
+
+    def __init__(self, *, syncs: bool) -> None:
+        self._held: dict[int, list[tuple[int, bytes]]] = {}
+        self._forgotten: set[int] = set()
+        self._real = Calls()
+        self._syncs = syncs
+        self.calls = Calls(open=self._open, write=self._write, sync=self._sync, sync_folder=lambda _: None)
+
+    def _open(self, path: Path, flags: int, mode: int) -> int:
+        descriptor = self._real.open(path, flags, mode)
+        self._held[descriptor] = []
+        self._forgotten.discard(descriptor)
+        if not self._syncs and path.parent.name == "segments":
+            self._forgotten.add(descriptor)
+        return descriptor
+
+    def _write(self, descriptor: int, content: bytes | bytearray | memoryview, at: int) -> int:
+        self._held[descriptor].append((at, bytes(content)))
+        return len(content)
+
+    def _sync(self, descriptor: int) -> None:
+        if descriptor not in self._forgotten:
+            held, self._held[descriptor] = self._held[descriptor], []
+            for at, content in held:
+                os.pwrite(descriptor, content, at)
+
+
+def say(*words: object) -> None:
+    """One line in one write: others write here too."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+async def live(folder: Path, seed: int, disk: Held, *, is_last: bool) -> None:
+    """Go on where the life before was killed, say what is there, and work until killed."""
+    with small_journals(disk.calls, segment_bytes=40_000):
+        async with Theater(folder / "theater", key=KEY) as theater:
+            resumed = await theater.resume(classes=CLASSES)
+            refs = {
+                name: await theater.spawn(actor, name=name, resume=True)
+                for name, actor in cast(folder / "outside").items()
+            }
+            await theater.settled()
+            if is_last:
+                await all_rung(refs["alarm"])
+            left = [f"{left.name}: {left.why}" for left in resumed.left]
+            forks = [ref.name for ref in resumed.refs if ref.name.startswith("fork")]
+            outside = lines(folder / "outside")
+            say("found", json.dumps(await found(refs) | {"left": left, "forks": forks, "outside": outside}))
+            if is_last:
+                return
+            async with anyio.create_task_group() as clients:
+                for number in range(CLIENTS):
+                    client = Client(theater, refs, Random(seed * CLIENTS + number))
+                    clients.start_soon(client.work, seed * 10_000 + number)
+
+
+async def all_rung(alarm: ActorRef[Any]) -> None:
+    """Wait until every timer has rung; they are set for milliseconds."""
+    with anyio.fail_after(20):
+        while True:
+            set_, rung = await alarm.ask(Alarm.all)
+            if set_ == len(rung):
+                return
+            await anyio.sleep(0.005)
+
+
+async def found(refs: dict[str, ActorRef[Any]]) -> Found:
+    accounts = [ref for name, ref in refs.items() if name.startswith("account")]
+    return {
+        "accounts": [await ref.ask(Account.total) for ref in accounts],
+        "shelf": await refs["shelf"].ask(Shelf.all),
+        "alarm": await refs["alarm"].ask(Alarm.all),
+        "staff": await refs["boss"].ask(Boss.staff),
+        "buyer": await refs["buyer"].ask(Buyer.all),
+    }
+
+
+class Client:
+    """One of several outside, who asks for things for ever."""
+
+    def __init__(self, theater: Theater, refs: dict[str, ActorRef[Any]], random: Random) -> None:
+        self._theater = theater
+        self._refs = refs
+        self._random = random
+        self._accounts = [ref for name, ref in refs.items() if name.startswith("account")]
+
+    async def work(self, first: int) -> None:
+        """Each thing has a number of its own."""
+        for number in count(first, CLIENTS):
+            (kind,) = self._random.choices(KINDS, WEIGHTS)
+            if kind == "fire":
+                staff = await self._refs["boss"].ask(Boss.staff)
+                if not staff:
+                    continue
+                number = self._random.choice(staff)  # noqa: PLW2901  # of one who was hired
+            say("try", kind, number)
+            if await self._ask(kind, number):
+                say("ack", kind, number)
+
+    async def _ask(self, kind: str, number: int) -> bool:
+        refs = self._refs
+        one, other = self._random.sample(self._accounts, 2)
+        match kind:
+            case "send":
+                await one.ask(Account.send, other, number % 7)
+            case "hand_over":  # from the first to the last, or they would wait for each other in a circle
+                one, other = sorted((one, other), key=lambda ref: ref.name)
+                await one.ask(Account.hand_over, other, number % 7)
+            case "shelve":
+                await refs["shelf"].ask(Shelf.shelve, number)
+            case "wake":
+                await refs["alarm"].ask(Alarm.wake, number)
+            case "hire":
+                await refs["boss"].ask(Boss.hire, number)
+            case "fire":
+                await refs["boss"].ask(Boss.fire, number)
+            case "pay":
+                known: bool = await refs["buyer"].ask(Buyer.pay, number)
+                return known
+            case "order":
+                await refs["buyer"].ask(Buyer.order, number)
+            case "fork":
+                await self._theater.fork(one, name=f"fork-{number}")
+        return True
+
+
+KINDS = ("send", "hand_over", "shelve", "wake", "hire", "fire", "pay", "order", "fork")
+WEIGHTS = (30, 30, 10, 10, 5, 3, 8, 4, 1)
+
+
+def main(how: str) -> None:
+    for line in sys.stdin:
+        folder, seed, mode = line.split()
+        pid = os.fork()
+        if not pid:
+            sys.stdin.close()
+            anyio.run(
+                partial(live, Path(folder), int(seed), Held(syncs=how != "nosync"), is_last=mode == "end")
+            )
+            os._exit(0)
+        say("pid", pid)
+        say("ended", os.waitpid(pid, 0)[1])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,337 @@
+"""Named mutants: faults of one line, each with the one test that must fail because of it.
+
+    python mutants.py FOLDER [NAME...]      works in the folder; tries these, or all
+
+It says of each `STATUS NAME`: 1 if the test ran and failed, 0 if it passed, another number for trouble. The
+first line is that of all tests without a fault. Each is tried in a process of its own, in which the file has
+other lines than on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import anyio._backends._asyncio  # noqa: F401
+import cryptography.hazmat.primitives.asymmetric.ed25519  # noqa: F401  # once for all who are forked
+import hypothesis  # noqa: F401
+import msgspec  # noqa: F401
+import pytest
+from _pytest.assertion.rewrite import AssertionRewritingHook
+
+TROUBLE = 99  # not a status of pytest
+PLUGINS = ["-p", "anyio.pytest_plugin", "-p", "theater.testing.plugin"]  # all that these tests need
+os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """One fault."""
+
+    name: str  # what it is
+    file: str
+    old: str  # stands in the file once
+    new: str
+    test: str  # of `tests/`
+
+    def source(self) -> str:
+        """The whole file with the fault in it.
+
+        Raises:
+            ValueError: the line is not there, or more than once.
+        """
+        text = (ROOT / self.file).read_text()
+        if text.count(self.old) != 1:
+            raise ValueError(f"{self.name}: {self.old!r} stands {text.count(self.old)} times in {self.file}")
+        return text.replace(self.old, self.new)
+
+
+MUTANTS = [
+    # -- chain and tree
+    Mutant(
+        "an event need not name the hash of the one before it",
+        "theater/chain.py",
+        "if isinstance(event, Event) and event.parent != tip.head:",
+        "if isinstance(event, Event) and event.parent is None and tip.head:",
+        "test_chain.py::test_another_history_is_told_by_the_parent_it_names",
+    ),
+    Mutant(
+        "a seq may be missing in a chain",
+        "theater/chain.py",
+        "    if event.seq != tip.size:\n",
+        "    if event.seq < tip.size:\n",
+        "test_chain.py::test_a_broken_chain_names_seq_expected_and_found",
+    ),
+    Mutant(
+        "time may go back in a chain",
+        "theater/chain.py",
+        "            if event.time < time:\n",
+        "            if False:\n",
+        "test_chain.py::test_a_time_that_goes_back_breaks_a_chain",
+    ),
+    Mutant(
+        "an event's hash is not that of a leaf",
+        "theater/event.py",
+        'return sha256(b"\\0" + data).digest()',
+        "return sha256(data).digest()",
+        "test_chain.py::test_the_bytes_of_a_chain_are_these_for_ever",
+    ),
+    Mutant(
+        "siblings of a proof are taken for each other",
+        "theater/merkle.py",
+        "        found = node_hash(sibling, found) if is_left else node_hash(found, sibling)\n"
+        '    _match("inclusion proof: root"',
+        "        found = node_hash(found, sibling) if is_left else node_hash(sibling, found)\n"
+        '    _match("inclusion proof: root"',
+        "test_merkle.py::test_every_root_and_proof_of_every_small_log_holds",
+    ),
+    # -- journal
+    Mutant(
+        "a batch is not synced",
+        "theater/journal/segment.py",
+        "        self._calls.sync(self._descriptor)\n        self.end = at + len(batch)",
+        "        self.end = at + len(batch)",
+        "attack/test_power_cut.py::test_whenever_the_power_goes_the_crew_goes_on_with_what_it_had_answered",
+    ),
+    Mutant(
+        "a batch is not synced, seen by the older test of power cuts",
+        "theater/journal/segment.py",
+        "        self._calls.sync(self._descriptor)\n        self.end = at + len(batch)",
+        "        self.end = at + len(batch)",
+        "test_journal_faults.py::test_when_the_power_goes_what_was_acknowledged_is_there_after_reopening",
+    ),
+    Mutant(
+        "a large content is not synced before it has its name",
+        "theater/journal/blobs.py",
+        "        self._calls.sync(self._descriptor)\n        self._close()",
+        "        self._close()",
+        "test_journal_faults.py::test_when_the_power_goes_what_was_acknowledged_is_there_after_reopening",
+    ),
+    Mutant(
+        "the folder of a large content is not synced",
+        "theater/journal/blobs.py",
+        "        self._calls.sync_folder(target.parent)",
+        "        pass",
+        "test_journal_faults.py::test_when_the_power_goes_what_was_acknowledged_is_there_after_reopening",
+    ),
+    Mutant(
+        "who waits for the commit is told before it",
+        "theater/journal/commits.py",
+        "            self.forming.waiters.append((future, result))",
+        "            future.set_result(result)",
+        "test_journal_faults.py::test_a_failed_sync_ends_the_journal_for_everyone",
+    ),
+    Mutant(
+        "a copy of an older commit is taken for a later one",
+        "theater/journal/walk.py",
+        "            and place.offset < commit.start == end - commit.length\n",
+        "",
+        "test_journal_faults.py::test_a_copy_of_older_commits_in_a_torn_batch_is_no_later_commit",
+    ),
+    Mutant(
+        "a bad batch with a whole one after it is cut off",
+        "theater/journal/walk.py",
+        '        return "" if later is None else f"a whole batch follows at offset {later}"',
+        '        return ""',
+        "test_journal_faults.py::test_a_bit_flipped_before_the_last_batch_is_damage_and_nothing_is_changed",
+    ),
+    Mutant(
+        "a root is not computed anew",
+        "theater/verify/checkpoints.py",
+        "        root = self._tree.root()\n        text",
+        "        root = Note.parse(note).checkpoint(self.keys[-1]).root\n        text",
+        "test_verify.py::test_swapped_events_of_two_actors_are_shown_by_the_root",
+    ),
+    Mutant(
+        "a checkpoint kept elsewhere is not compared",
+        "theater/verify/checkpoints.py",
+        "            if kept != self.last:",
+        "            if False:",
+        "test_verify.py::test_a_rewritten_journal_is_shown_by_a_checkpoint_kept_elsewhere",
+    ),
+    # -- store
+    Mutant(
+        "a kept copy is not hashed on its way out",
+        "theater/store/supervisor.py",
+        "    found = sha256(content).hexdigest()\n",
+        "    found = ref.hash\n",
+        "test_store.py::test_get_never_returns_wrong_bytes",
+    ),
+    Mutant(
+        "what another store holds is found in this one",
+        "theater/store/decision.py",
+        "    return request.ref.digest in holding.sizes",
+        "    return True",
+        "test_store.py::test_exists_speaks_of_this_store_only",
+    ),
+    Mutant(
+        "the last ref does not take its label with it",
+        "theater/store/fold.py",
+        "        if not there:\n            self.labels.pop(label, None)",
+        "        self.labels[label] = there",
+        "test_store_fold.py::test_the_last_ref_takes_the_label_with_it",
+    ),
+    Mutant(
+        "labelling again does not make the newest",
+        "theater/store/fold.py",
+        "        there = self.labels.setdefault(label, {})\n        there.pop(digest, None)",
+        "        there = self.labels.setdefault(label, {})",
+        "test_store_fold.py::test_labelling_a_ref_again_makes_it_the_newest",
+    ),
+    Mutant(
+        "replacing leaves what was at the label",
+        "theater/store/fold.py",
+        '    holding.labels[body["label"]] = {body["ref"].digest: None}',
+        "    _label(holding, body)",
+        "test_store_fold.py::test_replacing_leaves_nothing_else_at_the_label",
+    ),
+    # -- recovery
+    Mutant(
+        "what an actor had set aside is lost in a crash",
+        "theater/redelivery.py",
+        "[*past.stashed.values(), *_waiting(stage, to, past)]",
+        "[*_waiting(stage, to, past)]",
+        "test_stashing.py::test_after_a_crash_what_was_set_aside_is_neither_lost_nor_doubled",
+    ),
+    Mutant(
+        "what was sent and never received is not delivered again",
+        "theater/redelivery.py",
+        "    for sender, seq in left:\n",
+        "    for sender, seq in ():\n",
+        "test_resume.py::test_a_crash_forgets_nothing_that_was_settled",
+    ),
+    Mutant(
+        "a timer that is overdue waits once more",
+        "theater/waking.py",
+        "within=max(0.0, left)",
+        "within=delay",
+        "test_resume.py::test_a_timer_goes_on_and_an_overdue_one_rings_at_once",
+    ),
+    Mutant(
+        "a cancelled timer is set again",
+        "theater/past.py",
+        '    past.timers.pop(event.body["timer"], None)',
+        "    pass",
+        "test_resume.py::test_a_cancelled_timer_stays_cancelled",
+    ),
+    Mutant(
+        "a withdrawn message is delivered",
+        "theater/undelivered.py",
+        '        elif kind == "message/withdrawn":',
+        "        elif False:",
+        "test_undelivered.py::test_a_message_withdrawn_after_a_snapshot_that_holds_it_is_not_delivered",
+    ),
+    Mutant(
+        "news of a child's end is told again",
+        "theater/past.py",
+        "        past.children.pop(about.id, None)",
+        "        pass",
+        "test_reunion.py::test_what_was_not_told_before_a_crash_is_told_after_it_and_once",
+    ),
+    Mutant(
+        "a message that may kill the process is not on record before it runs again",
+        "theater/redelivery.py",
+        "    if not cell.theater.was_closed:\n        _take_the_first_durably(envelopes)",
+        "    pass",
+        "test_redelivery.py"
+        "::test_the_message_that_may_have_killed_the_process_is_durably_begun_before_it_runs_again",
+    ),
+    # -- supervision
+    Mutant(
+        "one restart more than the limit",
+        "theater/restart.py",
+        "len(recent(earlier, now=now, limit=limit)) < limit.restarts",
+        "len(recent(earlier, now=now, limit=limit)) <= limit.restarts",
+        "test_restart.py::test_past_its_limit_a_child_escalates",
+    ),
+    Mutant(
+        "restarts count for ever",
+        "theater/restart.py",
+        "if now - moment < limit.within)",
+        "if True)",
+        "test_lives.py::test_failures_that_are_far_enough_apart_never_pass_the_limit",
+    ),
+    Mutant(
+        "those before the child are started again as well",
+        "theater/restart.py",
+        "        return range(place, count)",
+        "        return range(count)",
+        "test_restart.py::test_the_table_of_strategy_restart_type_and_reason",
+    ),
+    Mutant(
+        "children are stopped from the first to the last",
+        "theater/supervisor.py",
+        "    children = tuple(reversed(cell.children))",
+        "    children = tuple(cell.children)",
+        "test_ends.py::test_children_are_stopped_from_the_last_to_the_first_and_before_their_supervisor",
+    ),
+    Mutant(
+        "watchers are not told",
+        "theater/supervisor.py",
+        "        watch.tell(cell)",
+        "        pass",
+        "test_ends.py::test_a_watcher_is_told_once_with_the_reason",
+    ),
+]
+
+
+def mutate(mutant: Mutant) -> None:
+    """From now on this process imports the fault; no bytecode of it is left behind."""
+    path, source = ROOT / mutant.file, mutant.source()
+    whole, find = SourceFileLoader.get_code, AssertionRewritingHook.find_spec
+
+    def get_code(loader: SourceFileLoader, fullname: str) -> CodeType | None:
+        if Path(loader.path).resolve() == path:
+            return compile(source, str(path), "exec", dont_inherit=True)
+        return whole(loader, fullname)
+
+    def find_spec(hook: AssertionRewritingHook, name: str, *places: Any) -> ModuleSpec | None:
+        is_ours = name.partition(".")[0] == "theater"  # pytest loads whoever has a plugin in a way of its own
+        return None if is_ours else find(hook, name, *places)
+
+    setattr(SourceFileLoader, "get_code", get_code)  # noqa: B010  # no type checker looks at this
+    setattr(AssertionRewritingHook, "find_spec", find_spec)  # noqa: B010
+
+
+def run(tests: list[str], work: str) -> int:
+    """Run these tests; returns what pytest says: 0 all passed, 1 some failed, anything else neither."""
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
+    paths = [str(ROOT / "tests" / test) for test in tests]
+    return int(pytest.main(["-x", "-p", "no:cacheprovider", "--basetemp", work, *PLUGINS, *paths]))
+
+
+def forked(tests: list[str], work: str, mutant: Mutant | None = None) -> int:
+    """The same in a process of its own, with the fault in it."""
+    pid = os.fork()
+    if not pid:
+        status = TROUBLE
+        try:
+            if mutant is not None:
+                mutate(mutant)
+            status = run(tests, work)
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def main(work: str, names: list[str]) -> None:
+    chosen = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    say(forked(sorted({mutant.test for mutant in chosen}), work), "without any")
+    for mutant in chosen:
+        say(forked([mutant.test], work, mutant), mutant.name)
+
+
+def say(status: int, name: str) -> None:
+    os.write(1, f"{status} {name}\n".encode())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2:])
