@@ -194,9 +194,9 @@ MUTANTS = [
     # -- recovery
     Mutant(
         "what an actor had set aside is lost in a crash",
-        "theater/redelivery.py",
-        "[*past.stashed.values(), *_waiting(stage, to, past)]",
-        "[*_waiting(stage, to, past)]",
+        "theater/waking.py",
+        "    for seq, letter in past.stashed.items():\n",
+        "    for seq, letter in ():\n",
         "test_stashing.py::test_after_a_crash_what_was_set_aside_is_neither_lost_nor_doubled",
     ),
     Mutant(
