@@ -55,7 +55,7 @@ def test_a_dry_run_shows_what_would_go(home: Path) -> None:
 
     assert result.exit_code == 0
     assert "clerk-0" in result.stdout
-    assert f"… and {MANY - 20} more runs of events" in result.stdout
+    assert f"… and {MANY - 20} more actors" in result.stdout
     assert "would remove 75 events and 0 contents" in result.stdout
     assert contents_of(home) == before
 

@@ -80,6 +80,7 @@ def compact(
         ActorNotFoundError, SetupError: nobody of that name is there to erase, or it has not ended.
         DiskFullError, JournalFailedError: the disk failed; call it again, and it goes on.
     """
+    _check(older_than, keep_bytes, erase, reason)
     at = time_ns() if now is None else int(now * _BILLION)
     before = None if older_than is None else at - int(older_than * _BILLION)
     reader = Reader(folder)
@@ -91,7 +92,7 @@ def compact(
     calls = Calls()
     opened = open_folder(folder, key=key, origin=reader.origin, calls=calls)
     try:
-        carry_out(opened, weighed, reason=_checked(reason), now=at, calls=calls)
+        carry_out(opened, weighed, reason=reason, now=at, calls=calls)
     except OSError as error:
         raise failure(f"{folder} could not be compacted", error) from error
     finally:
@@ -128,7 +129,14 @@ def _report(weighed: Weighing, *, after: int, is_done: bool) -> Compacted:
     )
 
 
-def _checked(reason: str) -> str:
-    if not 0 < len(reason.encode()) <= _REASON_LIMIT:
-        raise SetupError(f"reason={reason!r}: 1 to {_REASON_LIMIT} bytes")
-    return reason
+def _check(
+    older_than: float | None, keep_bytes: int | None, erase: Collection[str | bytes], reason: str
+) -> None:
+    if older_than is not None and not (type(older_than) in (int, float) and older_than >= 0):
+        raise SetupError(f"older_than is a number of seconds of at least 0, not {older_than!r}")
+    if keep_bytes is not None and not (type(keep_bytes) is int and keep_bytes >= 0):
+        raise SetupError(f"keep_bytes is a whole number of bytes of at least 0, not {keep_bytes!r}")
+    if isinstance(erase, str | bytes):
+        raise SetupError(f"erase takes a list of names or ids, such as [{erase!r}], not {erase!r}")
+    if not isinstance(reason, str) or not 0 < len(reason.encode()) <= _REASON_LIMIT:
+        raise SetupError(f"reason is a text of 1 to {_REASON_LIMIT} bytes, not {reason!r}")

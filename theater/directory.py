@@ -81,6 +81,8 @@ def line(
         return stage, _ended(stage, actor) if ended else find(stage, actor)
     if actor == ROOT:
         return stage, stage.root
+    if not isinstance(actor, bytes):
+        raise SetupError(f"an actor is a ref, a name or an id, not {actor!r}")
     return stage, stage.cells.get(actor) or stage.past.get(actor) or _recorded(stage, actor)
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints, overload
 from theater import limits
 from theater.attempts import Attempts, EffectOptions
 from theater.errors import SetupError
+from theater.failure import check_declared
 from theater.handler import HandlerPlan, Parameter
 from theater.marking import HandlerOptions
 from theater.retry import Retry
@@ -54,9 +55,10 @@ def effect(
         key: the name of a keyword argument that is given an idempotency key, for the world outside to know
             the attempts of one effect by: a text that stays the same in every attempt and every process.
     """
-    options = EffectOptions(idempotent, tuple(raises), retry, key)
-    if not all(isinstance(error, type) and issubclass(error, Exception) for error in options.raises):
-        raise SetupError(f"raises= takes exception classes, not {raises!r}")
+    check_declared(raises)
+    if type(idempotent) is not bool:
+        raise SetupError(f"idempotent= takes True or False, not {idempotent!r}")
+    options = EffectOptions(idempotent, raises, retry, key)
     if retry is not None and not isinstance(retry, Retry):
         raise SetupError(f"retry= takes a Retry, not {retry!r}")
 

@@ -173,7 +173,7 @@ def _place(stage: Stage, parts: Sequence[_Part], name: str | None) -> dict[bytes
     own = parts[0].path.rpartition("/")[2]
     ids = [stage.entropy(16) for _ in parts]
     path = spawning.path_of(None, f"{own[:200]}-{ids[0].hex()[:12]}" if name is None else name)
-    spawning.check_free(stage, path)
+    spawning.check_free(stage, path, remedy="give the fork another name")
     for id, part in zip(ids, parts, strict=True):
         mine = path + part.path.removeprefix(parts[0].path)
         options = limits.narrowed(spawner, part.options)

@@ -20,7 +20,7 @@ from typing import Any
 from theater.actor import Actor
 from theater.checkpoint import Checkpoint, Note
 from theater.entries import Entries
-from theater.errors import ActorNotFoundError, CorruptJournalError, MissingError
+from theater.errors import ActorNotFoundError, CorruptJournalError, MissingError, SetupError
 from theater.event import Event
 from theater.journal.reader import Reader
 from theater.keys import VerifyKey
@@ -179,7 +179,10 @@ class History:
 
         Raises:
             ActorNotFoundError: no such actor.
+            SetupError: `keys` are no public keys.
         """
+        if not isinstance(keys, Sequence) or not all(isinstance(key, VerifyKey) for key in keys):
+            raise SetupError(f"keys= takes a list of VerifyKey, such as [history.key], not {keys!r}")
         try:
             only = None if actor is None else self._id_of(actor)
             self._refuse_damage()

@@ -12,7 +12,15 @@ from theater.whereabouts import modules_named
 
 
 def named(classes: Sequence[type[Actor]]) -> dict[str, type[Actor]]:
-    """Classes that somebody gave, by their names in the record."""
+    """Classes that somebody gave, by their names in the record.
+
+    Raises:
+        SetupError: these are no classes of actors.
+    """
+    if not isinstance(classes, Sequence) or not all(
+        isinstance(cls, type) and issubclass(cls, Actor) for cls in classes
+    ):
+        raise SetupError(f"classes= takes a list of classes of actors, such as [Counter], not {classes!r}")
     return {plan_of(cls).class_name: cls for cls in classes}
 
 

@@ -176,7 +176,13 @@ def _checked(above: Cell | None, actor: object) -> Actor:
     return actor
 
 
-def check_free(theater: Stage, path: str, refusal: dict[str, Any] | None = None) -> None:
+def check_free(
+    theater: Stage,
+    path: str,
+    refusal: dict[str, Any] | None = None,
+    *,
+    remedy: str = "spawn it with resume=True",
+) -> None:
     """See to it that no two actors that are alive have one name; `refusal` is recorded if that is an actor's.
 
     Raises:
@@ -187,7 +193,7 @@ def check_free(theater: Stage, path: str, refusal: dict[str, Any] | None = None)
     if path in alive or (_GENERATED.search(path) and any(one.name == path for one in theater.cells.values())):
         why = f"an actor named {path!r} is alive here"
     elif path in theater.asleep:
-        why = f"an actor named {path!r} is asleep in the record; spawn it with resume=True"
+        why = f"an actor named {path!r} is asleep in the record; {remedy}"
     if not why:
         return
     spawner = theater.current_cell()

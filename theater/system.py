@@ -65,6 +65,8 @@ class Theater(Hindsight):
             raise SetupError(f"keep must be a whole number of events of at least 1, not {keep!r}")
         if isinstance(closing, bool) or not closing >= 0:
             raise SetupError(f"closing must be at least 0 seconds, not {closing!r}")
+        if not isinstance(snapshots, Snapshots | None):
+            raise SetupError(f"snapshots= takes Snapshots(events=..., bytes=...) or None, not {snapshots!r}")
         self._folder = None if folder is None else Path(folder)
         self._stage: Stage | None = None
         self._make = partial(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
-from theater import Compacted, compact
+from theater import Compacted, Removed, compact
 from theater.cli.looking import Look
 from theater.cli.options import Settings, as_json, verb
 from theater.cli.screen import document, screen, table
@@ -93,19 +93,31 @@ def command(
 
 
 def _print(done: Compacted) -> None:
-    shown = table("ACTOR", "EVENTS", "FROM", "TO", numbers=("EVENTS", "FROM", "TO"))
-    for each in done.removed[:_ROWS]:
-        count = each.last + 1 - each.first
-        shown.add_row(visible(each.name), f"{count:,}", f"{each.first:,}", f"{each.last:,}")
-    if done.removed:
+    shown = table("ACTOR", "EVENTS", "FROM", "TO", "RUNS", numbers=("EVENTS", "FROM", "TO", "RUNS"))
+    actors = sorted(_by_actor(done), key=_events, reverse=True)
+    for runs in actors[:_ROWS]:
+        numbers = (_events(runs), runs[0].first, runs[-1].last, len(runs))
+        shown.add_row(visible(runs[0].name), *(f"{number:,}" for number in numbers))
+    if actors:
         screen().print(shown)
-    if len(done.removed) > _ROWS:
-        screen().print(f"… and {len(done.removed) - _ROWS:,} more runs of events")
+    if len(actors) > _ROWS:
+        screen().print(f"… and {len(actors) - _ROWS:,} more actors")
     verb = "removed" if done.is_done else "would remove"
     screen().print(
         f"{verb} {done.events:,} events and {done.contents:,} contents:"
         f" {size_of(done.before)} before, {'' if done.is_done else 'about '}{size_of(done.after)} after"
     )
+
+
+def _by_actor(done: Compacted) -> list[list[Removed]]:
+    found: dict[bytes, list[Removed]] = {}
+    for run in done.removed:
+        found.setdefault(run.actor, []).append(run)
+    return [*found.values()]
+
+
+def _events(runs: list[Removed]) -> int:
+    return sum(run.last + 1 - run.first for run in runs)
 
 
 def _plain(done: Compacted) -> dict[str, object]:

@@ -56,7 +56,7 @@ def _diff_actors(look: Look, left: str, right: str, *, as_json: bool) -> None:
     for line in _lines(parting, look.names):
         console.print(line)
     told = [*_change_lines(changes, look.names)]
-    console.print(Text("states at the end: " + ("alike" if not told else ""), "bold"))
+    console.print(Text("states at the end:" + ("" if told else " alike"), "bold"))
     for line in told:
         console.print(line)
 

@@ -215,6 +215,8 @@ class Rehearsal:
 
 
 def _checked(chain: ChainView, seq: int) -> int:
+    if type(seq) is not int:
+        raise SetupError(f"an event is named by its seq, a whole number, not {seq!r}")
     if not 0 <= seq < len(chain):
         raise MissingError(f"there is no event {seq}: the chain has 0 to {len(chain) - 1}")
     return seq
