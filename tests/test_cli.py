@@ -436,6 +436,21 @@ def test_verify_holds_the_folder_to_a_checkpoint_that_was_kept(run: Run, tmp_pat
     assert run("verify", "--kept", __file__).exit_code == 2
 
 
+def test_verbs_that_write_take_the_file_of_a_key_that_is_kept_elsewhere(tmp_path: Path) -> None:
+    home, file = tmp_path / "t", tmp_path / "my.key"
+    anyio.run(play, home)
+    theater_command("key", "rotate", "--to", str(file), home=home)
+
+    for words in (("store", "put", __file__), ("fork", "shelf")):
+        refused = theater_command(*words, home=home)
+        done = theater_command(*words, "--key", str(file), home=home)
+
+        assert refused.exit_code == 4
+        assert "its file by --key" in refused.stderr
+        assert done.exit_code == 0, done.stderr
+    assert theater_command("verify", home=home).exit_code == 0
+
+
 def test_a_key_hands_over_and_verify_knows_both(tmp_path: Path) -> None:
     home, file = tmp_path / "t", tmp_path / "my.key"
     anyio.run(play, home)

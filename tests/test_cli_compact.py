@@ -60,6 +60,34 @@ def test_a_dry_run_shows_what_would_go(home: Path) -> None:
     assert contents_of(home) == before
 
 
+def test_the_largest_stands_first_and_its_runs_are_one_line(home: Path) -> None:
+    anyio.run(_work_more, home)
+
+    lines = compact(home, "--dry-run").stdout.splitlines()
+
+    assert lines[1].split() == ["busy", "9", "1", "9", "1"]
+    assert lines[2].split() == ["clerk-0", "3", "1", "3", "1"]
+
+
+async def _work_more(path: Path) -> None:
+    async with Theater(path) as theater:
+        busy = await theater.spawn(Clerk(), name="busy")
+        for _ in range(9):
+            await busy.ask(Clerk.file, "blah " * 100)
+        await busy.stop()
+
+
+def test_a_key_that_is_kept_elsewhere_is_named(home: Path, tmp_path: Path) -> None:
+    file = str(tmp_path / "my.key")
+    CliRunner().invoke(main, ["key", "rotate", "--home", str(home), "--to", file])
+
+    refused, done = compact(home), compact(home, "--key", file)
+
+    assert refused.exit_code == 4
+    assert "its file by --key" in refused.stderr
+    assert "removed 75 events" in done.stdout
+
+
 def test_a_program_reads_what_was_removed(home: Path) -> None:
     result = compact(home, "--json", "--reason", "spring cleaning")
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
 from theater import Compacted, Removed, compact
 from theater.cli.looking import Look
-from theater.cli.options import Settings, as_json, verb
+from theater.cli.options import Settings, as_json, key_file, verb
 from theater.cli.screen import document, screen, table
 from theater.cli.values import size_of
 from theater.cli.visible import visible
@@ -60,6 +61,7 @@ class Size(_Type):
     "--erase", multiple=True, metavar="ACTOR", help="Instead: all of an actor that has ended. Repeatable."
 )
 @click.option("--reason", default="compacted", metavar="TEXT", help="What the signed record says of it.")
+@key_file
 @as_json
 def command(
     settings: Settings,
@@ -69,6 +71,7 @@ def command(
     keep_bytes: int | None,
     erase: tuple[str, ...],
     reason: str,
+    key: Path | None,
     as_json: bool,
 ) -> None:
     """Remove events and contents that nobody needs; what stays verifies as before.
@@ -85,6 +88,7 @@ def command(
         erase=erase,
         reason=reason,
         dry_run=dry_run,
+        key=key,
     )
     if as_json:
         document(_plain(done))

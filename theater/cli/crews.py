@@ -30,7 +30,7 @@ def crew_of(path: Path) -> Crew:
     return load(path, os.environ)
 
 
-def theater_of(path: Path, settings: Settings) -> Theater:
+def theater_of(path: Path, settings: Settings, key: Path | None = None) -> Theater:
     """The theater that a file describes; a folder that the command line names comes first.
 
     Raises:
@@ -39,4 +39,4 @@ def theater_of(path: Path, settings: Settings) -> Theater:
     folder = crew_of(path).folder
     if folder is not None and not settings.is_home_said:
         settings.home = folder
-    return Theater.from_manifest(path, variables=os.environ, folder=settings.home)
+    return Theater.from_manifest(path, variables=os.environ, folder=settings.home, key=key)

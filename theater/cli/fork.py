@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import anyio
 import click
@@ -11,7 +12,7 @@ from theater import ActorRef, Theater
 from theater.cli.hosting import perform
 from theater.cli.importing import import_all, imports
 from theater.cli.looking import Look, moment_of
-from theater.cli.options import Settings, as_json, verb
+from theater.cli.options import Settings, as_json, key_file, verb
 from theater.cli.screen import document
 from theater.cli.visible import visible
 
@@ -23,9 +24,17 @@ from theater.cli.visible import visible
 @click.option("--name", help="Of the fork; by default after its parent.")
 @click.option("--crew", is_flag=True, help="Fork all that stand below it as well, at that instant.")
 @imports
+@key_file
 @as_json
 def command(
-    settings: Settings, moment: str, *, name: str | None, crew: bool, modules: Sequence[str], as_json: bool
+    settings: Settings,
+    moment: str,
+    *,
+    name: str | None,
+    crew: bool,
+    modules: Sequence[str],
+    key: Path | None,
+    as_json: bool,
 ) -> None:
     """Make an actor that goes on from ACTOR@SEQ: with its state and the contents of its stores then.
 
@@ -39,7 +48,7 @@ def command(
 
     async def fork(until: anyio.CancelScope) -> None:
         with until:
-            async with Theater(settings.home) as theater:
+            async with Theater(settings.home, key=key) as theater:
                 made.append(await theater.fork(parent, at=at, name=name, crew=crew, classes=classes))
 
     perform(fork, debug=settings.debug)

@@ -7,10 +7,11 @@ from pathlib import Path
 import anyio
 import click
 
-from theater import History, SetupError, Theater, VerifyKey
+from theater import SetupError, Theater, VerifyKey
 from theater.checkpoint import verifier_key
 from theater.cli.hosting import perform
-from theater.cli.options import Settings, as_json, group, verb
+from theater.cli.looking import Look
+from theater.cli.options import Settings, as_json, group, key_file, verb
 from theater.cli.screen import document
 from theater.journal.calls import Calls
 from theater.journal.keyfile import KeyFile
@@ -30,7 +31,7 @@ def show(settings: Settings, *, as_json: bool) -> None:
 
     Note it outside of this machine: a folder that names another key later must say who handed over to it.
     """
-    history = History(settings.home)
+    history = Look(settings.home).history
     _tell(history.key, history.origin, as_json=as_json)
 
 
@@ -51,7 +52,7 @@ def make(settings: Settings, file: Path, *, as_json: bool) -> None:
 
 
 @verb(example="theater key rotate\ntheater key rotate --key old.key --to new.key")
-@click.option("--key", type=_FILE, help="The file of the key as it is, if it is not kept in the folder.")
+@key_file
 @click.option("--to", type=_FILE, help="The file of the next key; made if it is not there.")
 @as_json
 def rotate(settings: Settings, *, key: Path | None, to: Path | None, as_json: bool) -> None:
@@ -61,7 +62,7 @@ def rotate(settings: Settings, *, key: Path | None, to: Path | None, as_json: bo
     the new one cannot sign again what the old one signed.
     """
     home = settings.home
-    origin = History(home).origin
+    origin = Look(home).history.origin
     found: list[VerifyKey] = []
 
     async def hand_over(until: anyio.CancelScope) -> None:

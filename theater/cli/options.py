@@ -48,6 +48,11 @@ def _options(*, envvar: str | None) -> list[click.Parameter]:
     return [home, debug]
 
 
+key_file = click.option(
+    "--key",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The file of the signing key, if it is not kept in the folder.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")
 
 

@@ -27,7 +27,7 @@ from theater.cli.endings import FAILED, USAGE, Ended
 from theater.cli.hosting import perform
 from theater.cli.lines import News, line_of
 from theater.cli.looking import Look
-from theater.cli.options import Settings, as_json, verb
+from theater.cli.options import Settings, as_json, key_file, verb
 from theater.cli.screen import line, screen
 from theater.cli.values import event_json
 from theater.cli.visible import visible
@@ -42,15 +42,16 @@ _Start: TypeAlias = Callable[[], Awaitable[Sequence[ActorRef[Any]]]]
 
 @verb(example="theater run crew:Librarian\ntheater run crew.toml")
 @click.argument("what", metavar="MODULE:ACTOR|MANIFEST.toml")
+@key_file
 @as_json
-def command(settings: Settings, what: str, *, as_json: bool) -> None:
+def command(settings: Settings, what: str, *, key: Path | None, as_json: bool) -> None:
     """Run an actor, or the crew of a manifest, until Ctrl-C or SIGTERM; show all events.
 
     An actor is spawned with its defaults under the name of its class in lower case, a crew as its manifest
     says; who is asleep in the folder goes on. MODULE is looked for in the current directory first. It ends by
     itself when the actor, or the whole crew, has ended. With --json each line is an event.
     """
-    theater, start = _crew(what, settings) if what.endswith(SUFFIX) else _one(what, settings)
+    theater, start = (_crew if what.endswith(SUFFIX) else _one)(what, settings, key)
     show = _Show(settings.home, as_json=as_json)
 
     async def main(until: anyio.CancelScope) -> None:
@@ -73,9 +74,9 @@ def command(settings: Settings, what: str, *, as_json: bool) -> None:
         raise Ended(FAILED)
 
 
-def _one(text: str, settings: Settings) -> tuple[Theater, _Start]:
+def _one(text: str, settings: Settings, key: Path | None) -> tuple[Theater, _Start]:
     """A theater for one actor."""
-    actor, theater = _actor(text), Theater(settings.home)
+    actor, theater = _actor(text), Theater(settings.home, key=key)
 
     async def start() -> tuple[ActorRef[Any], ...]:
         return (await theater.spawn(actor, name=type(actor).__name__.lower(), resume=True),)
@@ -83,13 +84,13 @@ def _one(text: str, settings: Settings) -> tuple[Theater, _Start]:
     return theater, start
 
 
-def _crew(text: str, settings: Settings) -> tuple[Theater, _Start]:
+def _crew(text: str, settings: Settings, key: Path | None) -> tuple[Theater, _Start]:
     """A theater for the crew of a manifest, which is there when it is open."""
     path = Path(text)
     if not path.is_file():
         raise click.UsageError(f"there is no file {text!r}")
     try:
-        theater = theater_of(path, settings)
+        theater = theater_of(path, settings, key)
     except ManifestError as error:
         for problem in error.problems:
             click.echo(f"theater: {visible(f'{text}: {problem}')}", err=True)

@@ -17,7 +17,7 @@ from theater import (
 )
 from theater.cli.hosting import perform
 from theater.cli.looking import Look
-from theater.cli.options import Settings, as_json, group, verb
+from theater.cli.options import Settings, as_json, group, key_file, verb
 from theater.cli.screen import document, screen, table
 from theater.cli.shelf import NAME, Shelf
 from theater.cli.values import size_of
@@ -104,15 +104,16 @@ def get(settings: Settings, actor: str, what: str, *, store_id: str | None, outp
 @verb(example="theater store put notes.txt\ntheater store put notes.txt --label monday")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--label", help="By default the name of the file.")
+@key_file
 @as_json
-def put(settings: Settings, file: Path, *, label: str | None, as_json: bool) -> None:
+def put(settings: Settings, file: Path, *, label: str | None, key: Path | None, as_json: bool) -> None:
     """Keep FILE in the store of the actor `shelf`, at a label; the folder is made if there is none."""
     refs: list[ContentRef] = []
     path, at = str(file.absolute()), checked_label(file.name if label is None else label)
 
     async def keep(until: anyio.CancelScope) -> None:
         with until:
-            async with Theater(settings.home) as theater:
+            async with Theater(settings.home, key=key) as theater:
                 shelf = await theater.spawn(Shelf(), name=NAME, resume=True)
                 refs.append(await shelf.ask(Shelf.keep, path, at))
 

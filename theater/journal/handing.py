@@ -142,7 +142,10 @@ class KeyHolder:
 
     def _read(self, file: KeyFile) -> SigningKey:
         if self._is_own(file) and not file.exists():
-            raise FolderError(f"{self._folder.path} holds no key: its maker kept it, give it by key=...")
+            raise FolderError(
+                f"{self._folder.path} holds no key: it is kept elsewhere;"
+                " give it by key=..., or its file by --key on the command line"
+            )
         return file.read()
 
     def _is_own(self, file: KeyFile) -> bool:
