@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from theater import Actor, ActorRef, History, NotRecordedError, Snapshots, Theater, handler
+from theater import Actor, ActorRef, History, NotRecordedError, Snapshots, Theater, compact, handler
 
 pytestmark = pytest.mark.real_clock
 
@@ -61,10 +61,6 @@ async def written(theater: Theater) -> ActorRef[Diary]:
     return diary
 
 
-async def pages(theater: Theater) -> list[str]:
-    return [page[:8] for page in theater.state_at("diary")["pages"]]
-
-
 async def test_an_actor_with_a_large_state_goes_on_after_a_crash(tmp_path: Path) -> None:
     async with crashed(tmp_path) as theater:
         await written(theater)
@@ -92,10 +88,8 @@ async def test_it_is_made_again_from_the_newest_snapshot(tmp_path: Path) -> None
 
     assert len(shots) > 1
     for seq in range(shots[-1], len(history.chain("diary"))):
-        assert (
-            history.state_at("diary", seq)["pages"]
-            == state["pages"][: len(history.state_at("diary", seq)["pages"])]
-        )
+        pages = history.state_at("diary", seq)["pages"]
+        assert pages == state["pages"][: len(pages)]
     assert history.state_at("diary") == state
 
 
@@ -162,8 +156,6 @@ async def test_a_class_that_is_not_at_hand_is_named(tmp_path: Path) -> None:
 
 
 async def test_a_replay_goes_on_behind_what_was_removed(tmp_path: Path) -> None:
-    from theater import compact  # noqa: PLC0415  # only here
-
     async with Theater(tmp_path, snapshots=Snapshots(events=5)) as theater:
         diary = await written(theater)
         await diary.ask(Diary.keep, b"12345")
