@@ -32,6 +32,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
             await cell.theater.committed()
         return
     turn = asker.asked()
+    limits.check_reach(asker, "stop", request, cell)
     body = {"to": cell.id, "ask": True, "args": [], "handler": request}
     if turn.prompter is not None:
         begun = await prompted.end(turn.prompter, body)
@@ -39,7 +40,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
             return
         seq = begun
     else:
-        seq = _request_end(cell, asker, request, body)
+        seq = _request_end(cell, asker, body)
     _note_asker(cell, asker)
     act()
     with Waiting(asker, cell, signals.when_ended(cell)):
@@ -47,8 +48,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
     asker.note("message/answered", {"answer": None, "from": None, "message": seq})
 
 
-def _request_end(cell: Cell, asker: Cell, request: str, body: dict[str, Any]) -> int:
-    limits.check_reach(asker, "stop", request, cell)
+def _request_end(cell: Cell, asker: Cell, body: dict[str, Any]) -> int:
     path = circle(asker, cell, end=True)
     if path is not None:
         error = AskCycleError(path)

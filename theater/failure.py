@@ -109,6 +109,11 @@ def _packable(attributes: Mapping[str, Any], world: World) -> Iterator[tuple[str
 def recorded_error(told: Mapping[str, Any]) -> errors.TheaterError:
     """An error of the runtime itself, from its name and text in the record."""
     kind = getattr(errors, told["class"], errors.TheaterError)
+    text = str(told["text"])
+    if kind is errors.NotAllowedError:
+        return errors.NotAllowedError(text)
+    if kind is errors.AskCycleError:
+        return errors.AskCycleError(text.rpartition(": ")[2].split(" → "))
     error = restore_error(told, _no_refs, declared=(kind,))
     assert isinstance(error, errors.TheaterError)
     return error

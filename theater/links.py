@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 def link(cell: Cell, other: Cell) -> None:
     """Bind two actors, at the wish of `cell`, whose handler is at work; twice is as good as once."""
     _check(cell, other)
-    if cell.asked().prompter is not None:
-        _note(cell, other, "@link")
-        return
-    if other.state == "gone":
+    is_led = cell.asked().prompter is not None
+    if other.state == "gone" and not is_led:
         raise NotRunningError(f"{other.name} is asleep in the record: resume it, then link to it")
     limits.check_reach(cell, "stop", "@link", other)
     _note(cell, other, "@link")
+    if is_led:
+        return
     if other.has_ended:
         cell.loop.call_soon(left_behind, cell, other)
     else:

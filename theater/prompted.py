@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from theater import leftovers, settling
 from theater.codec import ActorAddress
-from theater.errors import DeliveryError, EffectFailedError
+from theater.errors import DeliveryError, EffectFailedError, NotAllowedError
 from theater.failed import failure
 from theater.failure import recorded_error
 from theater.loop import Cancelled, Future
@@ -143,7 +143,7 @@ def told_error(target: Cell, envelope: Envelope, told: dict[str, Any]) -> BaseEx
     if is_declared(envelope.plan, told):
         return envelope.plan.restore_error(told, target.theater.recall)
     error = recorded_error(told)
-    if isinstance(error, DeliveryError):
+    if isinstance(error, (DeliveryError, NotAllowedError)):
         error.message = message(target, envelope)
     return error
 

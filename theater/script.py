@@ -49,16 +49,20 @@ class Difference:
 class Script:
     """The events of one handled message, oldest first, and how far a handler has come along them."""
 
-    __slots__ = ("_asides", "_at", "_births", "_events", "_questions", "_taken", "end", "logs")
+    __slots__ = ("_asides", "_at", "_births", "_events", "_is_lenient", "_questions", "_taken", "end", "logs")
 
-    def __init__(self, events: Sequence[Event], births: Birth) -> None:
-        """Take the events behind `message/received`, bodies whole; what others recorded there is left out."""
+    def __init__(self, events: Sequence[Event], births: Birth, *, is_lenient: bool = False) -> None:
+        """Take the events behind `message/received`, bodies whole; what others recorded there is left out.
+
+        A lenient script takes a child for the same whose first event is gone, by its class and name.
+        """
         self.end = events[-1].seq + 1 if events else 0  # the first seq behind it
         self.logs = sum(event.kind == "log" for event in events)  # lines that need not be written again
         self._asides = [event for event in events if _is_aside(event)]
         self._events = [event for event in events if _is_of_turn(event, events[0].seq)]
         self._questions: dict[int, bytes] = {}
         self._births = births
+        self._is_lenient = is_lenient
         self._taken: set[int] = set()
         self._at = 0
 
@@ -96,6 +100,8 @@ class Script:
     def find(self, *requests: tuple[str, Any]) -> Event | None:
         """The event that `take` would match."""
         asked = [_packed(kind, body) for kind, body in requests]
+        if self._is_lenient:
+            asked += [_packed(kind, _named(body)) for kind, body in requests if kind == "actor/spawned"]
         for event in self._events[self._at :]:
             if event.seq not in self._taken and not is_outcome(event) and self._question(event) in asked:
                 return event
@@ -126,19 +132,22 @@ class Script:
     def _asked(self, event: Event) -> dict[str, Any]:
         if event.kind != "actor/spawned":
             return _asked(event.kind, event.body)
-        born = self._births(event.body["child"]) or {}
+        born = self._births(event.body["child"])
         named = is_given(event.body["name"], event.body["child"])
-        return spawn_question(
-            event.body["class"],
-            event.body["name"] if named else None,
-            born.get("options"),
-            born.get("state"),
-        )
+        name = event.body["name"] if named else None
+        if born is None:
+            return {"class": event.body["class"], "name": name}
+        return spawn_question(event.body["class"], name, born.get("options"), born.get("state"))
 
 
 def spawn_question(class_name: str, name: str | None, options: Any, state: Any) -> dict[str, Any]:
     """What a spawn asks for; `name` is the path, or None where it was made from the id."""
     return {"class": class_name, "name": name, "options": options, "state": state}
+
+
+def _named(question: Any) -> dict[str, Any]:
+    """As much of what a spawn asks for as its supervisor's chain holds, prepared as it was."""
+    return {key: part for key, part in question.items() if key in {"class", "name"}}
 
 
 def is_given(name: str, actor: bytes) -> bool:

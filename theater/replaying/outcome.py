@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from theater.mailbox import Envelope
     from theater.replaying.steps import Played
 
+_TOO_OFTEN = "RetriedTooOftenError"  # it ended the process each time
 _MARKS = ("abandoned", "cancelled", "deferred", "failed", "forwarded", "stashed")
 
 
@@ -29,7 +30,9 @@ def was_cut_off(played: Played) -> bool:
     body, name = played.handled.body, played.first.body["handler"]
     if "cancelled" in body:
         return True
-    return "failed" in body and is_of_the_runtime(body["error"], "", name)
+    if "failed" not in body:
+        return False
+    return body["error"]["class"] == _TOO_OFTEN or is_of_the_runtime(body["error"], "", name)
 
 
 def returned(cell: Cell, envelope: Envelope, answer: Any) -> dict[str, Any]:

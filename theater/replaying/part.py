@@ -12,6 +12,7 @@ from theater.event import Event
 from theater.failure import text_of
 from theater.loop import apart
 from theater.mailbox import Envelope
+from theater.migrating import lifted
 from theater.options import Options
 from theater.owning import give_stores, store_supervisor
 from theater.plan import plan_of
@@ -39,6 +40,7 @@ class Part:
             SetupError: its class is not at hand.
         """
         self.stage = stage
+        self._birth = birth
         body = birth.body
         plan = plan_of(stage.class_of(body["class"]))
         options = Options.from_plain(body["options"])
@@ -51,7 +53,8 @@ class Part:
         stage.cast(cell)
         self.context = Context()  # in which its code runs, for one life
         self._unloaded: BaseException | None = None  # how the newest `on_load` failed
-        self._is_lost = False  # events are gone: the next snapshot says what it is
+        self._is_lost = False
+        self._besides: dict[str, Any] | None = None
 
     @property
     def state(self) -> dict[str, Any]:
@@ -59,9 +62,18 @@ class Part:
         assert self.cell.keeper is not None
         return self.cell.keeper.plain()
 
-    def lose(self) -> None:
-        """Events are gone."""
+    @property
+    def is_of_earlier_version(self) -> bool:
+        """Whether it was born by another version of its class than this one."""
+        return bool(self._birth.body.get("version", 1) != self.cell.plan.version)
+
+    def lose(self, *, besides: dict[str, Any] | None = None) -> None:
+        """Events are passed over: the next full snapshot or migration says what state it is in.
+
+        `besides` is what it has then besides that; None: the snapshot says so.
+        """
         self._is_lost = True
+        self._besides = besides
 
     def expect(self, event: Event) -> None:
         """Look at the event that comes next: should `on_load` have failed, that says so.
@@ -167,15 +179,22 @@ class Part:
     def _snapshot(self, event: Event) -> None:
         state = event.body.get("state")
         if self._is_lost:
-            assert state is not None
-            restore(self.cell, event.body)
-            self.load(event, state)
-            self._is_lost = False
+            self._find_again(event)
         elif state is not None:
             differ(event.seq, event.kind, {"state": state}, {"state": self.state})
 
     def _migrated(self, event: Event) -> None:
+        """An earlier version of the class led up to here: what it did cannot be run again."""
+        if self._is_lost:
+            self._find_again(event)
+            cell, birth = self.cell, self._birth.body
+            if cell.initial is not None:
+                cell.initial = lifted(cell.plan, birth["state"], birth.get("version", 1))
+
+    def _find_again(self, event: Event) -> None:
+        restore(self.cell, event.body if self._besides is None else self._besides)
         self.load(event, event.body["state"])
+        self._is_lost = False
 
     def _answered(self, event: Event) -> None:
         """The asker of a message that was deferred gave up."""

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from theater.actor import Actor
-from theater.chain import ChainView
-from theater.errors import HistoryCutError, MissingError, NotRecordedError, SetupError
-from theater.past import is_full
+from theater.errors import MissingError, NotRecordedError, SetupError
 from theater.replaying.rehearsal import Rehearsal
 from theater.replaying.report import Replay
+from theater.replaying.restoring import newest_full
 from theater.replaying.run import perform
 from theater.replaying.source import Source
 
@@ -36,7 +35,7 @@ def rebuild(
 
     def make() -> Rehearsal:
         opened = source()
-        return Rehearsal(opened, actor, classes=classes, until=at, since=_newest(opened.chain(actor), at))
+        return Rehearsal(opened, actor, classes=classes, until=at, since=newest_full(opened.chain(actor), at))
 
     rehearsal, replay = perform(make)
     return Rebuilt(rehearsal.state if replay.ok else None, replay)
@@ -67,14 +66,3 @@ def told_or_rebuilt(
                 f"{untold}, and the code does not make it again: {rebuilt.replay}"
             ) from None
         return rebuilt.state
-
-
-def _newest(chain: ChainView, at: int) -> int:
-    """The seq of the newest full snapshot up to `at`; 0 if there is none."""
-    for seq in range(at, 0, -1):
-        try:
-            if is_full(chain[seq]):
-                return seq
-        except HistoryCutError:
-            break
-    return 0

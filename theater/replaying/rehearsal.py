@@ -15,6 +15,7 @@ from theater.recorder import ROOT
 from theater.replaying.casting import Casting
 from theater.replaying.part import Part
 from theater.replaying.report import DifferenceError, Replay
+from theater.replaying.restoring import besides, newest_migration
 from theater.replaying.scene import Scene
 from theater.replaying.shadow import ShadowStage
 from theater.replaying.source import Source
@@ -77,9 +78,11 @@ class Rehearsal:
         stage.begin(loop)
         difference = None
         try:
+            self._part = Part(stage, self._whole(stage, 0))
             if self._since:
-                self._part = Part(stage, self._whole(stage, 0))
                 self._go_to(self._since)
+            elif self._part.is_of_earlier_version:
+                self._go_to_version(stage, self._part.cell.plan.version)
             while self._next < self._end:
                 try:
                     await self._go_on(stage)
@@ -103,23 +106,23 @@ class Rehearsal:
 
     async def _go_on(self, stage: ShadowStage) -> None:
         for step in steps(self._events(stage)):
-            first = step if isinstance(step, Event) else step.first
+            first, part = step if isinstance(step, Event) else step.first, self._part
+            assert part is not None
             stage.reach(first.time)
-            if self._part is None:
-                self._part = Part(stage, first)
-            self._part.expect(first)
+            part.expect(first)
             if isinstance(step, Event):
                 self._check_recorded(step)
-                self._part.take(step)
+                part.take(step)
             elif step.first.body["handler"] not in _OF_THE_RUNTIME:
-                await self._play(self._part, step)
+                await self._play(part, step)
 
     def _events(self, stage: ShadowStage) -> Iterator[Event]:
         while self._next < self._end:
             event = self._whole(stage, self._next)
             self._tip = follow(self._tip or Tip(event.actor, event.seq, event.parent), event)
             self._next += 1
-            yield event
+            if event.kind != "actor/spawned" or not event.seq or stage.knows(event.body["child"]):
+                yield event  # or the process died before the child was made, and it was made anew
 
     def _jump(self) -> None:
         """Events were removed: go on with the next snapshot.
@@ -128,7 +131,7 @@ class Rehearsal:
             HistoryCutError: there is none, or the first event is gone, which says what the actor is.
         """
         gone, self._tip = self._next, None
-        for seq in range(gone, self._end) if self._part is not None else ():
+        for seq in range(gone, self._end):
             try:
                 event = self._chain[seq]
             except HistoryCutError:
@@ -138,10 +141,21 @@ class Rehearsal:
                 return
         raise HistoryCutError(f"event {gone} is gone, and no snapshot behind it says what it led to")
 
-    def _go_to(self, snapshot: int) -> None:
+    def _go_to_version(self, stage: ShadowStage, version: int) -> None:
+        """Go on where the state was lifted to the present version of the class.
+
+        Raises:
+            SetupError: it never was, up to the last event that is asked for.
+        """
+        seq = newest_migration(self._chain, self._end - 1, version)
+        if seq is None:
+            raise SetupError(f"its class is of version {version} now, and its states are of another")
+        self._go_to(seq, besides=besides(self._chain, seq, stage.full))
+
+    def _go_to(self, snapshot: int, *, besides: dict[str, Any] | None = None) -> None:
         """Go on with this event, which says all that those before it led to."""
         assert self._part is not None
-        self._part.lose()
+        self._part.lose(besides=besides)
         self._removed += snapshot - self._next
         self._next, self._tip = snapshot, None
 

@@ -24,7 +24,7 @@ class Replay:
     id: bytes  # 16 bytes
     events: int  # how many agree
     head: bytes | None  # the hash of the last that agrees, 32 bytes: the chain's head where all do
-    removed: int = 0  # events that are gone: the replay went on from a snapshot behind them
+    removed: int = 0  # events passed over: they are gone, or of an earlier version of the class
     seq: int | None = None  # of the first event that differs; None: none does
     expected: str = ""  # what the record says there
     found: str = ""  # what the code did instead

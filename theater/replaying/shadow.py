@@ -22,7 +22,7 @@ from theater.moments import stores_at
 from theater.options import DEFAULTS
 from theater.outlining import inline
 from theater.plan import plan_of
-from theater.recorder import Chained, Recorder
+from theater.recorder import ROOT, Chained, Recorder
 from theater.ref import ActorRef
 from theater.replaying.casting import Casting
 from theater.replaying.source import Source
@@ -191,6 +191,10 @@ class ShadowStage(Stage):
             cell = self._puppets[id] = self._puppet(id)
         return cell
 
+    def knows(self, actor: bytes) -> bool:
+        """Say whether this actor may have been there: a memory that forgets does not tell."""
+        return self._source.forgets or self._source.has(actor)
+
     def birth(self, actor: bytes) -> Mapping[str, Any] | None:
         """The body of an actor's first event; None where it is not in the record."""
         if actor not in self._births:
@@ -247,4 +251,6 @@ class ShadowStage(Stage):
         puppet = Puppet(self, plan_of(cls), id=id, name=name, options=DEFAULTS)
         puppet.missing = missing
         puppet.state = "running"
+        above = None if born is None else born["supervisor"][0]
+        puppet.supervisor = None if above in {None, ROOT} else self.cell_of(above)
         return puppet

@@ -20,6 +20,12 @@ from theater.recorded import RecordedChain
 class Source(Protocol):
     """A record to replay."""
 
+    forgets: bool  # it holds but the newest events
+
+    def has(self, actor: bytes) -> bool:
+        """Say whether there is a chain of this actor."""
+        ...
+
     def chain(self, actor: bytes) -> ChainView:
         """An actor's events.
 
@@ -40,12 +46,17 @@ class Source(Protocol):
 class FolderSource:
     """What a folder holds, as far as it is committed."""
 
+    forgets = False
+
     def __init__(self, reader: Reader) -> None:
         self._reader = reader
         reader.refresh()
 
+    def has(self, actor: bytes) -> bool:
+        return bool(self._reader.index.count(actor))
+
     def chain(self, actor: bytes) -> ChainView:
-        if not self._reader.index.count(actor):
+        if not self.has(actor):
             raise ActorNotFoundError(f"no actor with the id {actor.hex()} is in this folder")
         return RecordedChain(self._reader, actor)
 
@@ -56,14 +67,19 @@ class FolderSource:
 class MemorySource:
     """What a theater in memory held at one moment."""
 
+    forgets = True
+
     def __init__(self, events: Iterable[bytes], read: Callable[[bytes], bytes]) -> None:
         self._chains: dict[bytes, list[bytes]] = {}
         self._read = read  # any thread may call it
         for data in events:
             self._chains.setdefault(heading(data)[0], []).append(data)
 
+    def has(self, actor: bytes) -> bool:
+        return actor in self._chains
+
     def chain(self, actor: bytes) -> ChainView:
-        if actor not in self._chains:
+        if not self.has(actor):
             raise ActorNotFoundError(f"no actor with the id {actor.hex()} is in this theater")
         return _KeptChain(actor, self._chains[actor])
 
