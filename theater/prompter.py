@@ -23,8 +23,8 @@ class Prompter:
     """One handler's way along its script; `turn.prompter` while it leads."""
 
     __slots__ = (
-        "_aside", "_begins", "_differs", "_fleeting", "_live", "_places", "_script", "_turn", "_waiters",
-        "difference", "last",
+        "_aside", "_begins", "_differs", "_fleeting", "_later", "_live", "_missed", "_places", "_script",
+        "_turn", "_waiters", "difference", "last",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +52,8 @@ class Prompter:
         self._live = live
         self._differs = differs
         self._aside = aside
+        self._later: list[Callable[[], None]] = []  # what sends requests when it goes live
+        self._missed: tuple[str, Any] | None = None  # the first of them: the difference, if it never does
         self._begins = -1  # the seq of the newest `message/retried` that was passed
         self._places: dict[int, Future[None]] = {}  # requests that wait for their place, by seq
         self._waiters: dict[int, Future[Event | None]] = {}  # who waits for the next outcome, by request
@@ -109,6 +111,24 @@ class Prompter:
                 return event
             self.differ(self._script.differs(*requests[0]))
         raise Cancelled
+
+    def postpone(self, kind: str, body: Any, send: Callable[[], None]) -> bool:
+        """Take a request that the record lacks while tasks of the handler may follow it: it is sent behind that.
+
+        Stores record a request when they take it up, so another task's may stand there that was made later.
+        """
+        asked = (kind, prepare(body, depth=BODY_DEPTH))
+        is_far = self._live is not None and self._script.current is not None and bool(self._turn.tasks)
+        if not is_far or self._script.find(asked) is not None:
+            return False
+        self._missed = self._missed or asked
+        self._later.append(send)
+        return True
+
+    def stands(self) -> None:
+        """It does not go on: what was not in the record is a difference after all."""
+        if self._missed is not None and self.difference is None and not self.is_over:
+            self.differ(self._script.differs(*self._missed))
 
     async def place(self, event: Event) -> None:
         """Wait until all that stands before this request in the chain was asked and told."""
@@ -223,6 +243,8 @@ class Prompter:
         self.leave()
         self._turn.spoken = self._script.logs
         live()
+        for send in self._later:
+            send()
         told += [(waiter, None) for waiter in self._waiters.values()]
         self._waiters = {}
         self._tell_live(told)

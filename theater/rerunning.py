@@ -150,6 +150,11 @@ class Rerun:
         if not self.ahead.done():
             self.ahead.set_result(None)
 
+    def stands(self) -> None:
+        """It has not come to the end of its record, and waits."""
+        if self._prompter is not None:
+            self._prompter.stands()
+
     def leave(self) -> None:
         """Follow the record no further."""
         if self._prompter is not None:

@@ -178,7 +178,10 @@ async def _run_again(woken: list[Waking], left: list[LeftAlone]) -> None:
             elif one.rerun is not None:
                 waking.run_again(one, one.rerun)
         ahead = [one.rerun.ahead for one in here if one.rerun is not None and not one.is_gone]
-        await until_done(*ahead, within=_PATIENCE)
+        if not await until_done(*ahead, within=_PATIENCE):
+            for one in here:
+                if one.rerun is not None:
+                    one.rerun.stands()
         differing = [one for one in here if one.rerun is not None and one.rerun.difference is not None]
         left.extend([await _lay_down(one) for one in differing])
 

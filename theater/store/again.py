@@ -6,6 +6,7 @@ Nothing is written. The fold is that of the moment in which the handler began, a
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from functools import partial
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -41,10 +42,15 @@ def answer(
     request: Request[Any],
     content: bytes | None,
     future: Future[Any],
-) -> Coroutine[Any, Any, None]:
-    """Match the request now; the coroutine gives `future` its answer when its place in the chain has come."""
+) -> Coroutine[Any, Any, None] | None:
+    """Match the request now; the coroutine gives `future` its answer when its place in the chain has come.
+
+    None: it is made when the handler goes on live.
+    """
     if isinstance(request, Keeping) and content is not None:
         request = request.named(sha256(content).digest(), len(content))
+    if prompter.postpone(request.kind, request.body(), partial(supervisor.take_in, request, content, future)):
+        return None
     event = prompter.ask(request.kind, request.body())
     return _answer(supervisor, prompter, request, event, future)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from theater.event import Event
@@ -29,6 +29,10 @@ class Prompter(Protocol):
 
     def ask(self, kind: str, body: Any) -> Event:
         """The recorded event of this request."""
+        ...
+
+    def postpone(self, kind: str, body: Any, send: Callable[[], None]) -> bool:
+        """Say whether this request was not begun when others were recorded: then it is sent behind these."""
         ...
 
     async def place(self, event: Event) -> None:

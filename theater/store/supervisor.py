@@ -111,15 +111,21 @@ class StoreSupervisor:
         answer: Future[Any] = self._loop.create_future()
         prompter = self.owner.prompter
         if prompter is not None and not isinstance(request, Preview):
-            self.owner.start(again.answer(self, prompter, request, content, answer))
+            answered = again.answer(self, prompter, request, content, answer)
+            if answered is not None:
+                self.owner.start(answered)
             return answer
+        self.take_in(request, content, answer)
+        return answer
+
+    def take_in(self, request: Request[Any] | Preview, content: bytes | None, answer: Future[Any]) -> None:
+        """Have the request carried out in its turn."""
         self._mailbox.append((request, content, answer))
         if self._waiter is not None:
             self._waiter.set_result(None)
             self._waiter = None
         elif self._task is None or self._task.done():
             self._task = self.owner.start(self._run())
-        return answer
 
     async def _run(self) -> None:
         try:
