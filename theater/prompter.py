@@ -23,8 +23,8 @@ class Prompter:
     """One handler's way along its script; `turn.prompter` while it leads."""
 
     __slots__ = (
-        "_aside", "_begins", "_differs", "_fleeting", "_later", "_live", "_missed", "_places", "_script",
-        "_turn", "_waiters", "difference", "last",
+        "_aside", "_begins", "_differs", "_fleeting", "_later", "_live", "_missed", "_passed", "_places",
+        "_script", "_turn", "_waiters", "difference", "last",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +54,7 @@ class Prompter:
         self._aside = aside
         self._later: list[Callable[[], None]] = []  # what sends requests when it goes live
         self._missed: tuple[str, Any] | None = None  # the first of them: the difference, if it never does
+        self._passed: dict[int, Callable[[Event], None]] = {}  # who is told when a request is passed
         self._begins = -1  # the seq of the newest `message/retried` that was passed
         self._places: dict[int, Future[None]] = {}  # requests that wait for their place, by seq
         self._waiters: dict[int, Future[Event | None]] = {}  # who waits for the next outcome, by request
@@ -90,30 +91,36 @@ class Prompter:
         """Say whether an event like this would be the handler's, and not one by others."""
         return is_asked(kind, body)
 
-    def ask(self, kind: str, body: Any) -> Event:
+    def ask(self, kind: str, body: Any, passed: Callable[[Event], None] | None = None) -> Event:
         """Match a request; returns the recorded event, perhaps a `message/refused` for a `message/sent`.
+
+        What it changed is `passed` on as soon as all before it was asked and told.
 
         Raises:
             Cancelled: the record holds no such request; the difference was told.
         """
-        return self.either((kind, body))
+        return self._request([(kind, prepare(body, depth=BODY_DEPTH))], passed)
 
     def either(self, *requests: tuple[str, Any]) -> Event:
         """The same for a request that may have been recorded in several ways; the first is told of."""
         return self._request([(kind, prepare(body, depth=BODY_DEPTH)) for kind, body in requests])
 
-    def _request(self, requests: list[tuple[str, Any]]) -> Event:
+    def _request(
+        self, requests: list[tuple[str, Any]], passed: Callable[[Event], None] | None = None
+    ) -> Event:
         if self.difference is None:
             event = self._script.take(*requests)
             if event is not None:
                 self.last = event
+                if passed is not None:
+                    self._passed[event.seq] = passed
                 self._go_on()
                 return event
             self.differ(self._script.differs(*requests[0]))
         raise Cancelled
 
     def postpone(self, kind: str, body: Any, send: Callable[[], None]) -> bool:
-        """Take a request that the record lacks while tasks of the handler may follow it: it is sent behind that.
+        """Take a request that the record lacks while tasks of the handler may follow it, to send it behind.
 
         Stores record a request when they take it up, so another task's may stand there that was made later.
         """
@@ -210,6 +217,7 @@ class Prompter:
                     break
                 told.append((waiter, event))
             elif self._script.is_taken(event):
+                self._passed.pop(event.seq, _nothing)(event)
                 if event.seq in self._places:
                     told.append((self._places.pop(event.seq), None))
             else:
@@ -257,6 +265,10 @@ class Prompter:
                 journal.then(future, outcome)
             else:
                 _tell(future, outcome)
+
+
+def _nothing(_: Event) -> None:
+    """Most requests change nothing here."""
 
 
 def _tell(waiter: Future[Event | None], event: Event | None) -> None:

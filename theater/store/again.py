@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from theater.event import Event
 from theater.failure import recorded_error
-from theater.loop import Future
+from theater.loop import Future, look_at
 from theater.store.decision import decide
 from theater.store.fold import Fold
 from theater.store.owner import Prompter
@@ -51,26 +51,29 @@ def answer(
         request = request.named(sha256(content).digest(), len(content))
     if prompter.postpone(request.kind, request.body(), partial(supervisor.take_in, request, content, future)):
         return None
-    event = prompter.ask(request.kind, request.body())
-    return _answer(supervisor, prompter, request, event, future)
+    outcome: Future[Any] = Future(loop=future.get_loop())
+    event = prompter.ask(request.kind, request.body(), partial(_take_up, supervisor, request, outcome))
+    return _answer(prompter, event, outcome, future)
 
 
-async def _answer(
-    supervisor: StoreSupervisor,
-    prompter: Prompter,
-    request: Request[Any],
-    event: Event,
-    future: Future[Any],
-) -> None:
-    await prompter.place(event)
+def _take_up(supervisor: StoreSupervisor, request: Request[Any], outcome: Future[Any], event: Event) -> None:
+    """Let the fold follow at once: what is asked behind this, perhaps live, is decided by it."""
     try:
-        told = _told(supervisor, request, event)
+        outcome.set_result(_told(supervisor, request, event))
     except Exception as error:  # noqa: BLE001  # whatever it is, it is for whoever asked
-        if not future.done():
-            future.set_exception(error)
+        outcome.set_exception(error)
+        look_at(outcome)
+
+
+async def _answer(prompter: Prompter, event: Event, outcome: Future[Any], future: Future[Any]) -> None:
+    await prompter.place(event)
+    if future.done():
+        return
+    error = outcome.exception()
+    if error is not None:
+        future.set_exception(error)
     else:
-        if not future.done():
-            future.set_result(told)
+        future.set_result(outcome.result())
 
 
 def _told(supervisor: StoreSupervisor, request: Request[Any], event: Event) -> Any:

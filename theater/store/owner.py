@@ -27,8 +27,8 @@ class Lender(Protocol):
 class Prompter(Protocol):
     """Leads a handler that runs again along its record."""
 
-    def ask(self, kind: str, body: Any) -> Event:
-        """The recorded event of this request."""
+    def ask(self, kind: str, body: Any, passed: Callable[[Event], None] | None = None) -> Event:
+        """The recorded event of this request; `passed` is called in its place in the chain."""
         ...
 
     def postpone(self, kind: str, body: Any, send: Callable[[], None]) -> bool:
