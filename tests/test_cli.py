@@ -436,6 +436,15 @@ def test_verify_holds_the_folder_to_a_checkpoint_that_was_kept(run: Run, tmp_pat
     assert run("verify", "--kept", __file__).exit_code == 2
 
 
+@pytest.mark.parametrize("group", ["key", "store"])
+def test_a_list_of_verbs_cuts_no_sentence_off(group: str) -> None:
+    shown = theater_command(group, "--help", home=None)
+
+    assert shown.exit_code == 0
+    assert "..." not in shown.stdout.partition("Commands:")[2]
+    assert "Commands:" in shown.stdout
+
+
 def test_verbs_that_write_take_the_file_of_a_key_that_is_kept_elsewhere(tmp_path: Path) -> None:
     home, file = tmp_path / "t", tmp_path / "my.key"
     anyio.run(play, home)

@@ -120,3 +120,10 @@ async def test_snapshots_are_said_by_their_class(home: Path) -> None:
 async def test_effect_says_what_it_takes(options: dict[str, Any], remedy: str) -> None:
     with pytest.raises(TheaterError, match=remedy):
         effect(**options)
+
+
+def test_a_version_that_was_made_a_field_is_to_be_a_class_variable() -> None:
+    with pytest.raises(SetupError, match=r"field 'version': .*; annotate it as ClassVar\[int\]$"):
+
+        class Versioned(Actor):  # pyright: ignore[reportUnusedClass]  # making it is the test
+            version: int = 2  # type: ignore[misc]  # as newcomers write it

@@ -288,9 +288,8 @@ def _check_class(cls: type, names: tuple[str, ...]) -> None:
         raise SetupError(f"{label} has a __new__ of its own: leave it out")
     for name in names:
         if name in vars(root):
-            raise SetupError(
-                f"{label} field {name!r}: that name means something to every actor; choose another"
-            )
+            remedy = "annotate it as ClassVar[int]" if name == "version" else "choose another"
+            raise SetupError(f"{label} field {name!r}: that name means something to every actor; {remedy}")
 
 
 def _is_inherited(cls: type, name: str, source: type) -> bool:

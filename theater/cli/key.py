@@ -27,9 +27,10 @@ def command() -> None:
 @verb(example="theater key show")
 @as_json
 def show(settings: Settings, *, as_json: bool) -> None:
-    """Print the public key that the folder names, for whoever is to verify it.
+    """Print the public key that the folder names.
 
-    Note it outside of this machine: a folder that names another key later must say who handed over to it.
+    It is for whoever is to verify the folder. Note it outside of this machine: a folder that names another
+    key later must say who handed over to it.
     """
     history = Look(settings.home).history
     _tell(history.key, history.origin, as_json=as_json)
@@ -39,7 +40,10 @@ def show(settings: Settings, *, as_json: bool) -> None:
 @click.argument("file", type=_FILE)
 @as_json
 def make(settings: Settings, file: Path, *, as_json: bool) -> None:
-    """Make a new signing key in FILE, readable by you alone, and print its public half."""
+    """Make a signing key in FILE and print its public half.
+
+    The file is readable by you alone; one that is there already is left as it is.
+    """
     del settings
     place = KeyFile(file, Calls())
     if place.exists():
@@ -56,10 +60,10 @@ def make(settings: Settings, file: Path, *, as_json: bool) -> None:
 @click.option("--to", type=_FILE, help="The file of the next key; made if it is not there.")
 @as_json
 def rotate(settings: Settings, *, key: Path | None, to: Path | None, as_json: bool) -> None:
-    """Hand over to another key: the old one signs that it does, and then no more.
+    """Hand over from one key to the next.
 
-    Without --to a new key takes the place of the old one, which is gone from the disk then: whoever steals
-    the new one cannot sign again what the old one signed.
+    The old one signs that it does, and then no more. Without --to a new key takes its place, and it is gone
+    from the disk then: whoever steals the new one cannot sign again what the old one signed.
     """
     home = settings.home
     origin = Look(home).history.origin

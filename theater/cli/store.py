@@ -69,7 +69,10 @@ def ls(settings: Settings, actor: str, *, store_id: str | None, as_json: bool) -
 @_store
 @as_json
 def labels(settings: Settings, actor: str, *, store_id: str | None, as_json: bool) -> None:
-    """List the labels in a store of ACTOR, and what they point to, newest first."""
+    """List the labels in a store of ACTOR.
+
+    With what they point to, newest first.
+    """
     holding = _holding(Look(settings.home), actor, store_id)
     pointing = {
         label: [digest.hex() for digest in reversed(there)] for label, there in holding.labels.items()
@@ -89,7 +92,10 @@ def labels(settings: Settings, actor: str, *, store_id: str | None, as_json: boo
 @_store
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write it there.")
 def get(settings: Settings, actor: str, what: str, *, store_id: str | None, output: Path | None) -> None:
-    """Write a content of a store of ACTOR, hashed again: WHAT is a label, or the first digits of a hash."""
+    """Write a content to standard output, hashed again.
+
+    It is of a store of ACTOR; WHAT is a label, or the first digits of a hash.
+    """
     look = Look(settings.home)
     ref = _named(_holding(look, actor, store_id), actor, what)
     try:
@@ -107,7 +113,10 @@ def get(settings: Settings, actor: str, what: str, *, store_id: str | None, outp
 @key_file
 @as_json
 def put(settings: Settings, file: Path, *, label: str | None, key: Path | None, as_json: bool) -> None:
-    """Keep FILE in the store of the actor `shelf`, at a label; the folder is made if there is none."""
+    """Keep FILE in the store of the actor `shelf`.
+
+    It is kept at a label; the folder is made if there is none.
+    """
     refs: list[ContentRef] = []
     path, at = str(file.absolute()), checked_label(file.name if label is None else label)
 
