@@ -179,6 +179,18 @@ class Able(Actor):
             self.heard.append(type(error).__name__)
 
     @handler
+    async def keep(self) -> None:
+        self._kept = await self.other.open(Other.echo)
+        await self._kept.send("kept")
+
+    @handler
+    async def use_kept(self) -> None:
+        try:
+            await self._kept.send("too late")
+        except SetupError as error:
+            self.heard.append(str(error))
+
+    @handler
     async def give_up(self) -> None:
         with anyio.move_on_after(5) as scope:
             await self.other.ask(Other.slow)
@@ -275,6 +287,7 @@ SCENES: dict[str, tuple[Callable[[ActorRef[Able]], Awaitable[None]], str]] = {
     "time": (asks(Able.time), "timer/fired"),
     "read": (asks(Able.read), "message/withdrawn"),
     "talk": (asks(Able.talk), "message/received"),
+    "keep": (asks(Able.keep, Able.use_kept), "message/sent"),
     "give up": (asks(Able.give_up), "message/withdrawn"),
     "forward": (forwards, "message/sent"),
     "stash": (stashes, "message/withdrawn"),

@@ -130,7 +130,7 @@ class End:
             arrived, plain = ANYTHING.carry(value, theater.world)
         except MisfitError as misfit:
             raise TypeError(f"a value for {self.talk.name}: {misfit}") from None
-        if self.prompter is not None:
+        if self.prompter is not None and not self.is_closed:
             retold.send(self.prompter, self, plain)
             return
         other = self.talk.other(self)

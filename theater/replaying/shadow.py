@@ -251,6 +251,6 @@ class ShadowStage(Stage):
         puppet = Puppet(self, plan_of(cls), id=id, name=name, options=DEFAULTS)
         puppet.missing = missing
         puppet.state = "running"
-        above = None if born is None else born["supervisor"][0]
-        puppet.supervisor = None if above in {None, ROOT} else self.cell_of(above)
+        above: bytes = ROOT if born is None else born["supervisor"][0]
+        puppet.supervisor = None if above == ROOT else self.cell_of(above)
         return puppet
