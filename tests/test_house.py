@@ -108,6 +108,7 @@ SHELL_TEXT = """
     answers
     rerunning
     waking
+    laying
     resuming
     forking
     rotation

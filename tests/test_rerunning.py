@@ -18,6 +18,7 @@ from theater import (
     ActorRef,
     EffectInDoubtError,
     History,
+    NotRunningError,
     Reason,
     SetupError,
     Theater,
@@ -107,6 +108,7 @@ class Account(Actor):
         """Asks for something of each kind."""
         assert self.other is not None
         await self.context.store.store(b"content")
+        await at("before")
         await self.other.tell(Account.deposit, 1)
         await self.context.effect(pay, AMOUNTS[-1])
         below = await self.context.spawn(Account(balance=5), name="below")
@@ -126,6 +128,20 @@ class Account(Actor):
             return str(await self.context.effect(pay, 1))
         except EffectInDoubtError:
             return "in doubt"
+
+    @handler
+    async def stand(self) -> None:
+        self.context.now()
+        await at("at work")
+
+    @handler
+    async def end_other(self, how: str) -> str:
+        assert self.other is not None
+        try:
+            await (self.other.stop() if how == "stop" else self.other.kill())
+        except NotRunningError:
+            return "asleep"
+        return "ended"
 
     @handler
     async def pay_some(self) -> int:
@@ -546,3 +562,63 @@ async def test_a_large_state_is_made_again_before_what_was_cut_off_runs_on_it(tm
         assert "changed_code" not in resumed
         assert await one.ask(Account.all_notes) == ["x" * 5_000]
         assert await one.ask(Account.total) == 101
+
+
+async def test_one_that_finds_out_late_that_it_differs_sleeps_again_with_all_below_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waits along its record for longer than a resume does; those below have worked meanwhile."""
+
+    async def before(theater: Theater) -> None:
+        GATES["many"] = anyio.Event()
+        await two(theater)
+        await theater.find("a").tell(Account.many)
+        await until_at("many")
+
+    folder = await crash(tmp_path / "theater", before)
+    AMOUNTS.append(11)
+    GATES["before"] = anyio.Event()
+    monkeypatch.setattr("theater.resuming._PATIENCE", 0.01)
+    async with Theater(folder, closing=0) as theater:
+        assert (await theater.resume()).left == ()
+        below = theater.find("a/below")
+        assert await below.ask(Account.deposit, 7) == 12
+        GATES["at work"] = anyio.Event()
+        await below.tell(Account.stand)
+        await until_at("at work")
+        await below.tell(Account.deposit, 100)
+        events = len(theater.chain(below))
+        GATES["before"].set()
+        while "a" not in theater._running().asleep:
+            await anyio.lowlevel.checkpoint()
+        await theater._running().committed()
+        assert {"a", "a/below"} == set(theater._running().asleep)
+        assert [event.kind for event in theater.chain("a")][-1] == "message/answered"
+        assert len(theater.chain("a/below")) == events
+        assert theater.statistics().unaccounted == 0
+
+        AMOUNTS[:] = [10]
+        for gate in ("at work", "many"):
+            GATES[gate].set()
+        assert [ref.name for ref in (await theater.resume()).refs] == ["a", "a/below"]
+        await theater.settled()
+        assert kinds(theater, theater.find("a"))[-1] == "message/handled"
+        assert await theater.find("a/below").ask(Account.total) == 112
+        assert theater.statistics().unaccounted == 0
+    assert History(folder).verify().ok
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+async def test_whoever_sleeps_is_neither_stopped_nor_killed(tmp_path: Path, how: str) -> None:
+    async with Theater(tmp_path) as theater:
+        await two(theater)
+    async with Theater(tmp_path) as theater:
+        a = await theater.spawn(Account(), name="a", resume=True)
+        [b] = [one.ref for one in theater._running().past.values()]
+        with pytest.raises(NotRunningError, match="b is asleep in the record"):
+            await (b.stop() if how == "stop" else b.kill())
+        assert await a.ask(Account.end_other, how) == "asleep"
+        refused = only(theater, a, "message/refused").body
+        assert (refused["handler"], refused["error"]["class"]) == (f"@{how}", "NotRunningError")
+        await theater.resume()
+        assert await theater.find("b").ask(Account.total) == 100

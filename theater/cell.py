@@ -102,6 +102,11 @@ class Cell(Mailbox):
     def has_ended(self) -> bool:
         return self.state == "ended"
 
+    @property
+    def is_cut(self) -> bool:
+        """What it does is cut off as by a crash: it has not ended, and nothing of that is recorded."""
+        return self.theater.is_cutting or self.state == "gone"
+
     def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
         """A message for this actor, its arguments checked and packed; the actor never sees a bad one."""
         plan = self.handlers.get(handler) or sending.plan_for(self, handler)

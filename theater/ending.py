@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import limits, prompted, signals
-from theater.errors import AskCycleError
+from theater import leftovers, limits, prompted, signals
+from theater.errors import AskCycleError, NotRunningError, TheaterError
 from theater.loop import until_done
 from theater.restart import Reason
 from theater.waits import Waiting, circle
@@ -25,6 +25,8 @@ async def kill_and_wait(cell: Cell, asker: Cell | None) -> None:
 async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) -> None:
     cell.theater.check_open()
     if asker is None:
+        if cell.state == "gone":
+            raise NotRunningError(leftovers.why_not(cell))
         _note_asker(cell, None)
         act()
         await _until_ended(cell)
@@ -39,6 +41,11 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
         if begun is None:
             return
         seq = begun
+        if cell.state == "gone":
+            error = NotRunningError(leftovers.why_not(cell))
+            told = {"class": "NotRunningError", "text": str(error)}
+            asker.note("message/answered", {"error": told, "from": None, "message": seq})
+            raise error
     else:
         seq = _request_end(cell, asker, body)
     _note_asker(cell, asker)
@@ -50,9 +57,11 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
 
 def _request_end(cell: Cell, asker: Cell, body: dict[str, Any]) -> int:
     path = circle(asker, cell, end=True)
-    if path is not None:
-        error = AskCycleError(path)
-        asker.note("message/refused", body | {"error": {"class": "AskCycleError", "text": str(error)}})
+    error: TheaterError | None = None if path is None else AskCycleError(path)
+    if cell.state == "gone":
+        error = NotRunningError(leftovers.why_not(cell))
+    if error is not None:
+        asker.note("message/refused", body | {"error": {"class": type(error).__name__, "text": str(error)}})
         raise error
     return asker.note("message/sent", body)
 

@@ -140,7 +140,7 @@ def _raise_what_ends_the_task(cell: Cell, envelope: Envelope, error: BaseExcepti
     if isinstance(error, GeneratorExit):
         cell.more().thrown = envelope, error
         raise error
-    if cell.killed or cell.theater.is_cutting or cell.state == "gone":  # cut off, whatever it made of that
+    if cell.killed or cell.is_cut:  # it was cut off, whatever it made of that
         raise error if isinstance(error, Cancelled) else Cancelled
 
 

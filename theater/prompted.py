@@ -170,6 +170,8 @@ async def end(prompter: Prompter, body: dict[str, Any]) -> int | None:
     if event.kind == "message/refused":
         raise recorded_error(event.body["error"])
     told = await prompter.outcome(event.seq)
+    if told is not None and "error" in told.body:
+        raise recorded_error(told.body["error"])
     return event.seq if told is None else None
 
 

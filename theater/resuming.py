@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from theater import answers, directory, rebuilding, redelivery, reunion, spawning, waking
+from theater import answers, directory, laying, rebuilding, redelivery, reunion, spawning, waking
 from theater.actor import Actor
 from theater.errors import SetupError, TheaterError
 from theater.event import Event
@@ -26,7 +26,6 @@ ANEW = "mend that, or begin anew, under another name or in another folder"
 """What is left to do about an actor that cannot go on."""
 
 _PATIENCE = 1.0  # seconds that those of one depth are given to come to the end of their records
-_AGAIN = 0.1  # seconds until a cancellation that was swallowed is sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +173,7 @@ async def _run_again(woken: list[Waking], left: list[LeftAlone]) -> None:
             if above is not None and above.state == "gone":
                 left.append(LeftAlone(one.cell.name, "its supervisor is asleep"))
                 one.cell.state = "gone"
-                waking.put_back(one)
+                await laying.lay_down(one)
             elif one.rerun is not None:
                 waking.run_again(one, one.rerun)
         ahead = [one.rerun.ahead for one in here if one.rerun is not None and not one.is_gone]
@@ -182,20 +181,10 @@ async def _run_again(woken: list[Waking], left: list[LeftAlone]) -> None:
             for one in here:
                 if one.rerun is not None:
                     one.rerun.stands()
-        differing = [one for one in here if one.rerun is not None and one.rerun.difference is not None]
-        left.extend([await _lay_down(one) for one in differing])
-
-
-async def _lay_down(one: Waking) -> LeftAlone:
-    """Its handler asked for something else than the record says: cut it off, and let the actor sleep on."""
-    task = one.cell.task
-    while task is not None and not await until_done(task, within=_AGAIN):
-        task.cancel()
-    assert one.rerun is not None
-    difference = one.rerun.difference
-    assert difference is not None
-    one.rerun.leave()
-    waking.put_back(one)
-    expected, found = difference.expected or "nothing more", difference.found or "the end of its handler"
-    why = f"its code does not follow the record: at {difference.seq}, expected {expected}; found {found}"
-    return LeftAlone(one.cell.name, why, difference.seq, difference.expected, difference.found)
+        for one in here:
+            difference = None if one.rerun is None else one.rerun.difference
+            if difference is not None:
+                await laying.lay_down(one)
+                told = (difference.seq, difference.expected, difference.found)
+                left.append(LeftAlone(one.cell.name, laying.why(difference), *told))
+            laying.watch_over(one)

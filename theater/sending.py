@@ -175,7 +175,7 @@ async def answer(turn: Turn, target: Cell, envelope: Envelope, reply: Future[Any
     try:
         told = await reply
     except Cancelled:
-        if not target.theater.is_cutting:  # then whoever asked has not given up: it will run again
+        if not turn.cell.is_cut:  # then whoever asked has not given up: it will run again
             take_back(turn, target, envelope)
         raise
     except Exception as error:
@@ -217,7 +217,7 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
         record_refusal(turn, target, envelope, type(error).__name__, str(error))
         raise
     except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
-        if target.theater.is_cutting:
+        if target.theater.is_cutting or (turn is not None and turn.cell.is_cut):
             raise
         if not envelope.placed:
             target.leave_line(future, envelope)

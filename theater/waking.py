@@ -39,7 +39,6 @@ from theater.restart import Restore
 from theater.sleepers import Sleeper
 from theater.stashing import Stashed
 from theater.timers import Timer
-from theater.watching import unwatch
 
 if TYPE_CHECKING:
     from theater.stage import Stage
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("theater")
 
 _BILLION = 1_000_000_000
+_FIRST = {"@children", "on_start"}  # whoever fails in these in its first life has never started
 _NO_REPLY = {"accepted", "item"}  # what is answered thus was not deferred
 
 
@@ -216,7 +216,7 @@ def go(waking: Waking) -> None:
         cell.note("message/answered", {"abandoned": True, "reply": seq})
     if failed is None:
         _begin_life(waking, is_begun=False)
-    elif waking.past.restarts or waking.past.has_started:
+    elif waking.past.restarts or waking.past.has_started or failed.body["handler"] not in _FIRST:
         told = failed.body["error"] | {"seq": failed.seq}
         cell.more().failure = supervisor.failure_of(cell, told)
         orders.order(cell, "@again")
@@ -259,33 +259,6 @@ def _begin_life(waking: Waking, *, is_begun: bool) -> None:
         return
     steps = [*([] if is_begun else [hook]), orders.started()]
     cell.signals = [*(cell.signals or ()), *steps]
-
-
-def put_back(waking: Waking) -> None:
-    """It could not go on and sleeps again, as if nothing had happened; what was sent meanwhile waits."""
-    cell, stage = waking.cell, waking.cell.theater
-    known = set(map(id, (*waking.letters, *waking.aside)))
-    stage.sent -= 0 if cell.extras is None else len(cell.extras.stash)
-    waited = [one for one in cell.queue or () if id(one) not in known]
-    stage.sent -= cell.queued - len(waited) + (cell.current is not None and cell.is_message(cell.current))
-    for timer in tuple((cell.timers or {}).values()):
-        timer.drop()
-    for to, _ in waking.past.watched.values():
-        watched = stage.cells.get(to)
-        if watched is not None:
-            unwatch(cell, watched)
-    if cell.stores is not None:
-        for task in cell.stores.tasks():
-            task.cancel()
-    cell.stores = cell.turn = cell.current = cell.signals = cell.queue = None
-    directory.put_back(stage, cell)
-    stage.asleep[cell.name] = waking.sleeper
-    if waking.undelivered is not None:
-        stage.leftovers.undelivered[cell.id] = waking.undelivered
-    for envelope in waited:
-        redelivery.take_over(cell, [envelope])
-    if waited:
-        stage.leftovers.waiting[cell.id] = cell
 
 
 def _timed(cell: Cell, timer: SetTimer) -> Envelope:
