@@ -311,3 +311,48 @@ async def test_tasks_that_ask_for_something_else_are_still_told_apart(
     assert left.expected.startswith("store/store_at_label")
     assert str(ContentRef.of(b"something else").hash) in left.found
     assert len(History(folder).chain("busy")) == events[kept].seq + 1
+
+
+class Parent(Actor):
+    born: list[str] = []  # noqa: RUF012  # given fresh to each instance
+
+    @handler
+    async def found(self) -> None:
+        for name in ("quick", "slow", "stillborn"):
+            try:
+                await self.context.spawn(Kid(way=name), name=name)
+                self.born.append(name)
+            except ActorFailedError:
+                self.born.append(f"no {name}")
+
+
+class Kid(Actor):
+    way: str = ""
+
+    async def on_start(self) -> None:
+        self.context.log("starts")
+        if self.way == "stillborn":
+            raise ValueError(self.way)
+
+
+async def test_wherever_it_is_cut_off_a_handler_that_spawns_has_each_child_once(quick_path: Path) -> None:
+    root = quick_path / "spawn"
+    root.mkdir()
+    async with Theater(root / "whole") as theater:
+        parent = await theater.spawn(Parent(), name="parent")
+        await parent.ask(Parent.found)
+    crashes = Crashes(root / "whole")
+    events = crashes.events()
+    begun = 1 + next(count for count, event in enumerate(events) if event.body.get("handler") == "found")
+    for count in crashes.moments(begun):
+        folder = crashes.after(count, root / str(count))
+        async with Theater(folder) as theater:
+            assert (await theater.resume()).left == (), count
+            async with asyncio.timeout(5):
+                await theater.settled()
+            assert theater.state_at("parent")["born"] == ["quick", "slow", "no stillborn"], count
+        history = History(folder)
+        assert history.verify().ok, count
+        for one in history.actors():
+            replay = history.replay(one.id)
+            assert replay.ok, f"after {count} events: {replay}"

@@ -25,9 +25,12 @@ from theater import (
     handler,
     undelivered,
 )
+from theater.codec import prepare
+from theater.event import event_bytes
 from theater.journal import DiskJournal
 from theater.past import fold
 from theater.snapshots import take
+from theater.undelivered import follow
 
 pytestmark = pytest.mark.real_clock
 
@@ -341,3 +344,24 @@ async def test_what_was_received_and_then_compacted_is_not_taken_for_undelivered
         assert (await theater.resume()).left == ()
         await theater.settled()
         assert len(await theater.find("other").ask(Busy.read)) == 180
+
+
+def test_an_ask_that_was_refused_out_of_the_mailbox_is_not_due_any_longer() -> None:
+    asker, other = bytes([1]) * 16, bytes([2]) * 16
+    sent = {"to": other, "ask": True, "args": [], "handler": "add"}
+    refused = {"error": {"class": "AskCycleError", "text": ""}, "from": None, "message": 0}
+    item = {"item": 1, "from": [other, 0, bytes(32)], "message": 1}
+    told = [
+        ("message/sent", sent),
+        ("message/sent", sent),
+        ("message/answered", refused),
+        ("message/answered", item),
+    ]
+    events = [
+        event_bytes(asker, seq, bytes(32) if seq else None, 1, kind, prepare(body))
+        for seq, (kind, body) in enumerate(told)
+    ]
+    waiting: dict[tuple[bytes, int], bytes] = {}
+
+    assert follow(waiting, events) == 4
+    assert waiting == {(asker, 1): other}

@@ -120,6 +120,12 @@ def _is_there(journal: Journal, sender: bytes, seq: int) -> bool:
     return True
 
 
+def _is_final(body: bytes) -> bool:
+    """Whether an asker was answered by nobody: its ask was taken out of the mailbox, and nothing will come."""
+    told = _told(body)
+    return told.message >= 0 and told.sender is None
+
+
 def follow(waiting: dict[Key, bytes], events: Iterable[bytes]) -> int:
     """Bring a list, whose values are the receivers, up to the last of these events; says how many."""
     count = 0
@@ -136,7 +142,7 @@ def follow(waiting: dict[Key, bytes], events: Iterable[bytes]) -> int:
                 waiting[row.actor, row.seq] = told.to
         elif kind == "timer/fired":
             waiting[row.actor, row.seq] = row.actor
-        elif kind == "message/withdrawn":
+        elif kind == "message/withdrawn" or (kind == "message/answered" and _is_final(row.body)):
             waiting.pop((row.actor, _told(row.body).message), None)
     return count
 
