@@ -121,7 +121,7 @@ def _is_there(journal: Journal, sender: bytes, seq: int) -> bool:
 
 
 def _is_final(body: bytes) -> bool:
-    """Whether an asker was answered by nobody: its ask was taken out of the mailbox, and nothing will come."""
+    """Whether nobody answered an asker: its ask was taken out of the mailbox, and nothing will come."""
     told = _told(body)
     return told.message >= 0 and told.sender is None
 
