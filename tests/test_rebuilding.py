@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from theater import Actor, ActorRef, History, NotRecordedError, Snapshots, Theater, compact, handler
@@ -39,6 +40,11 @@ class Diary(Actor):
     async def later(self) -> str:
         self.context.defer()
         return "ignored"
+
+    @handler
+    async def look(self) -> None:
+        labels = await self.context.store.list_labels()
+        self.pages.append(f"{labels} {len(self.context.deferred)}")
 
     @handler
     async def count(self) -> int:
@@ -91,6 +97,27 @@ async def test_it_is_made_again_from_the_newest_snapshot(tmp_path: Path) -> None
         pages = history.state_at("diary", seq)["pages"]
         assert pages == state["pages"][: len(pages)]
     assert history.state_at("diary") == state
+
+
+async def test_it_has_its_stores_and_what_it_owes_as_the_snapshot_says(tmp_path: Path) -> None:
+    async with crashed(tmp_path, snapshots=Snapshots(events=3)) as theater:
+        diary = await written(theater)
+        await diary.ask(Diary.keep, b"12345")
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(diary.ask, Diary.later)
+            await anyio.wait_all_tasks_blocked()
+            for _ in range(6):
+                await diary.ask(Diary.write, LARGE)
+            await diary.ask(Diary.look)
+            tasks.cancel_scope.cancel()
+        chain = theater.chain(diary)
+        [looked] = [event.seq for event in chain if event.body.get("handler") == "look"]
+        shots = [event for event in chain if event.kind == "actor/snapshot" and event.seq < looked]
+        pages = theater.state_at(diary)["pages"]
+
+    assert shots[-1].body["deferred"]
+    assert pages[-1].startswith("['kept'] 1")
+    assert History(tmp_path / "after").state_at("diary")["pages"] == pages
 
 
 async def test_code_that_has_changed_makes_it_again_only_if_that_is_wanted(

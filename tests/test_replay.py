@@ -17,6 +17,8 @@ from theater import (
     Actor,
     ActorFailedError,
     ActorRef,
+    BrokenChainError,
+    Chain,
     History,
     HistoryCutError,
     MissingError,
@@ -27,6 +29,8 @@ from theater import (
     Theater,
     handler,
 )
+from theater.replaying import rehearse
+from theater.replaying.source import MemorySource
 
 
 @pytest.fixture(autouse=True)
@@ -665,3 +669,57 @@ def test_a_report_shows_the_place_where_long_texts_part() -> None:
 def test_a_report_is_a_value() -> None:
     assert Replay("a", b"1" * 16, 0, None) == Replay("a", b"1" * 16, 0, None)
     assert str(Replay("a", b"1" * 16, 0, None)) == "a: 0 events agree, head none"
+
+
+def no_content(digest: bytes) -> bytes:
+    raise AssertionError(digest)
+
+
+def recorded(*events: tuple[str, dict[str, Any]]) -> MemorySource:
+    """A record of one actor, made by hand: its birth, and what came then."""
+    chain = Chain(b"a" * 16)
+    root = [bytes(16), 0, bytes(32)]
+    birth = {
+        "class": "test_replay:Counter",
+        "name": "counter",
+        "options": {},
+        "state": {},
+        "supervisor": root,
+    }
+    for kind, body in (("actor/spawned", birth), *events):
+        chain.append(kind, body, time=1)
+    return MemorySource([event.data for event in chain], no_content)
+
+
+def handled(**body: Any) -> dict[str, Any]:
+    return {"args": [1], "ask": False, "from": None, "handler": "add"} | body
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"class": "RetriedTooOftenError", "text": "the process has died 4 times while this was handled"},
+        {"class": "Cancelled", "text": "counter was killed while it handled add"},
+    ],
+)
+def test_what_the_runtime_ended_is_not_held_against_the_code(error: dict[str, str]) -> None:
+    source = recorded(("message/handled", handled(error=error, failed=True)))
+
+    assert rehearse(lambda: source, b"a" * 16).ok
+
+
+def test_an_error_of_the_code_that_is_called_as_one_of_the_runtime_is_its_own() -> None:
+    error = {"class": "Cancelled", "text": "an order"}
+    source = recorded(("message/handled", handled(error=error, failed=True)))
+
+    assert rehearse(lambda: source, b"a" * 16).seq == 1
+
+
+def test_a_chain_whose_links_are_broken_is_not_replayed() -> None:
+    source = recorded(("message/handled", handled(state={"total": 1, "names": []})))
+    other = recorded(("log", {"text": "another"}), ("message/handled", handled()))
+    mixed = [source.chain(b"a" * 16)[0].data, other.chain(b"a" * 16)[1].data, other.chain(b"a" * 16)[2].data]
+    forged = MemorySource([mixed[0], source.chain(b"a" * 16)[1].data, mixed[2]], no_content)
+
+    with pytest.raises(BrokenChainError):
+        rehearse(lambda: forged, b"a" * 16)

@@ -201,6 +201,21 @@ class Able(Actor):
         return await self.context.forward(self.other, Other.see, amount)
 
     @handler
+    async def forward_late(self) -> int:
+        await anyio.sleep(10)
+        return await self.context.forward(self.other, Other.see, 1)
+
+    @handler
+    async def clock(self) -> None:
+        self.heard.append(round(anyio.current_time()))
+
+    async def on_stop(self, reason: Reason) -> None:
+        try:
+            await self.context.spawn(Other())
+        except SetupError as error:
+            self.heard.append(f"{reason.value}: {error}")
+
+    @handler
     async def defer(self) -> str:
         self.context.defer()
         return "ignored"
@@ -278,6 +293,21 @@ async def forwards(able: ActorRef[Able]) -> None:
     await able.tell(Able.forward, 2)
 
 
+async def forwards_for_nobody(able: ActorRef[Able]) -> None:
+    with anyio.move_on_after(1):
+        await able.ask(Able.forward_late)
+
+
+async def hours_pass(able: ActorRef[Able]) -> None:
+    await able.ask(Able.clock)
+    await anyio.sleep(7200)
+    await able.ask(Able.clock)
+
+
+async def stops(able: ActorRef[Able]) -> None:
+    await able.stop()
+
+
 SCENES: dict[str, tuple[Callable[[ActorRef[Able]], Awaitable[None]], str]] = {
     "send": (asks(Able.send), "message/answered"),
     "act": (asks(Able.act), "effect/ended"),
@@ -290,6 +320,9 @@ SCENES: dict[str, tuple[Callable[[ActorRef[Able]], Awaitable[None]], str]] = {
     "keep": (asks(Able.keep, Able.use_kept), "message/sent"),
     "give up": (asks(Able.give_up), "message/withdrawn"),
     "forward": (forwards, "message/sent"),
+    "forward for nobody": (forwards_for_nobody, "message/handled"),
+    "clock": (hours_pass, "message/handled"),
+    "stop": (stops, "actor/stopped"),
     "stash": (stashes, "message/withdrawn"),
     "yield": (streams, "message/answered"),
     "host": (talks, "message/answered"),
