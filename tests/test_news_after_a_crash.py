@@ -223,3 +223,58 @@ async def test_an_on_stop_that_was_cut_off_runs_to_its_end_and_so_does_its_actor
             assert chain[-1].body == {"reason": "normal"}, f"after {count} events"
             assert sum(event.kind == "message/handled" for event in chain) == 1
             assert theater.statistics().actors == 0
+
+
+class Quitter(Actor):
+    fails: bool = False
+
+    @handler
+    async def quit(self) -> str:
+        self.context.stop()
+        if self.fails:
+            raise ValueError("as told")
+        return "bye"
+
+    async def on_stop(self, _: Reason) -> None:
+        self.context.now()
+
+
+class Office(Actor):
+    supervision: ClassVar[Supervision] = Supervision(children=(child(Quitter(), name="q", limit=OFTEN),))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+async def test_who_was_to_end_itself_does_so_wherever_the_process_dies(
+    quick_path: Path, *, fails: bool
+) -> None:
+    folder = quick_path / f"quit {fails}"
+    async with Theater(folder) as theater:
+        quitter = await theater.spawn(Quitter(fails=fails), name="quitter")
+        await quitter.tell(Quitter.quit)
+        await theater.settled()
+        reason = theater.chain(quitter)[-1].body
+        assert reason == {"reason": "normal"}
+    crashes = Crashes(folder)
+    handled = next(at for at, one in enumerate(crashes.events()) if one.kind == "message/handled")
+    for count in crashes.moments(handled + 1):
+        async with Theater(crashes.after(count, quick_path / f"quit {fails} {count}")) as theater:
+            assert (await theater.resume()).left == ()
+            await theater.settled()
+            assert theater.chain(quitter.id)[-1].body == reason, f"after {count} events"
+
+
+async def test_who_was_to_end_itself_under_a_supervisor_starts_again(quick_path: Path) -> None:
+    folder = quick_path / "office"
+    async with Theater(folder) as theater:
+        await theater.spawn(Office(), name="office")
+        assert await theater.find("office/q").ask(Quitter.quit) == "bye"
+        await theater.settled()
+        assert len(told(theater, theater.find("office/q"), "actor/restarted")) == 1
+    crashes = Crashes(folder)
+    events = crashes.events()
+    handled = next(at for at, one in enumerate(events) if "stops" in one.body)
+    for count in crashes.moments(handled + 1):
+        async with Theater(crashes.after(count, quick_path / f"office {count}")) as theater:
+            assert (await theater.resume()).left == ()
+            await theater.settled()
+            assert len(told(theater, theater.find("office/q"), "actor/restarted")) == 1

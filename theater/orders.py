@@ -46,7 +46,7 @@ _CHILDREN = plan_hook("@children", _start_declared, "@children")
 ESCALATE = plan_hook("@escalate", _fail_with, "@escalate")
 _ORDERS = {
     name: plan_hook(name, _order, name)
-    for name in ("@started", "@halt", "@exit", "@killed", "@again", "@rejoin", "@failed")
+    for name in ("@started", "@halt", "@exit", "@killed", "@again", "@rejoin", "@failed", "@over")
 }
 OF_ONE_LIFE = frozenset({"@children", "on_start", "@escalate", *_ORDERS})
 """What stands in the control lane for one life of the actor, and means nothing to the next."""
@@ -104,9 +104,19 @@ def start_children(names: list[str]) -> Envelope:
 
 def exit_soon(cell: Cell) -> None:
     """The actor ends itself after the message at hand; a declared supervisor may start it again."""
-    above = cell.supervisor
-    declared = above is not None and above.supervision is not None
-    if declared and cell.options.restart is PERMANENT and not cell.stopping:
+    cell.turn_at_hand().stops = True
+    if _may_start_again(cell):
         order(cell, "@exit")
     else:
         signals.end_soon(cell, Reason.NORMAL)
+
+
+def exit_after_all(cell: Cell) -> None:
+    """It was to end itself when its theater ended."""
+    order(cell, "@exit" if _may_start_again(cell) else "@over")
+
+
+def _may_start_again(cell: Cell) -> bool:
+    above = cell.supervisor
+    declared = above is not None and above.supervision is not None
+    return declared and cell.options.restart is PERMANENT and not cell.stopping

@@ -52,6 +52,7 @@ class Past:
     watched: dict[int, tuple[bytes, str]] = field(default_factory=dict)  # whom, and the handler to be told
     failed: Event | None = None  # and not started again since
     failures: list[Event] = field(default_factory=list)  # since the snapshot
+    stops: bool = False  # it was to end itself after its last message
     has_started: bool = False  # `on_start` of its present life has ended
     born: int = 0  # nanoseconds since 1970 UTC, as the following
     restarts: list[int] = field(default_factory=list)  # when
@@ -111,7 +112,7 @@ def _failed(past: Past, event: Event) -> None:
 def _restarted(past: Past, event: Event) -> None:
     _state(past, event)
     past.failed = None
-    past.has_started = False
+    past.has_started = past.stops = False
     past.restarts.append(event.time)
     number, leader = event.body.get("round", (0, b""))
     past.round = (number, leader, event.time)
@@ -164,6 +165,7 @@ def _handled(past: Past, event: Event) -> None:
         past.deferred[past.open.seq] = dict(past.open.body)
     handler = event.body.get("handler") if past.open is None else past.open.body["handler"]
     past.has_started = past.has_started or handler == "on_start"
+    past.stops = past.stops or "stops" in event.body
     past.open = None
     _state(past, event)
     _from(past, event)

@@ -249,6 +249,10 @@ async def _has_not_started(cell: Cell) -> None:
     signals.end_soon(cell, Reason.FAILED)
 
 
+async def _is_over(cell: Cell) -> None:
+    signals.end_soon(cell, Reason.NORMAL)
+
+
 _ORDERS: dict[str, Callable[[Cell], Awaitable[None]]] = {
     "@started": _has_started,
     "@halt": _make_halt,
@@ -257,4 +261,5 @@ _ORDERS: dict[str, Callable[[Cell], Awaitable[None]]] = {
     "@again": lambda cell: go_on(cell, Reason.FAILED, cell.more().failure),  # judged anew after a crash
     "@rejoin": _rejoin,
     "@failed": _has_not_started,
+    "@over": _is_over,
 }

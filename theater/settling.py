@@ -37,16 +37,24 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool
         body["handler"] = envelope.plan.name
         seq = cell.theater.recorder.append_prepared(cell, "message/handled", body)
     else:
-        body = {"message": turn.seq}
+        body = _ended(turn, envelope, answer)
         if changed:
             body["state"] = state
-        if envelope.reply is not None:
-            body["answer"] = answer
-        elif envelope.onward is not None:
-            body[envelope.onward.mark] = True
         seq = cell.record("message/handled", body)
     if envelope.sender is not None and envelope.reply is not None:
         envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
+
+
+def _ended(turn: Turn, envelope: Envelope, answer: Any) -> dict[str, Any]:
+    """How a message ended that was recorded as received."""
+    body: dict[str, Any] = {"message": turn.seq}
+    if envelope.reply is not None:
+        body["answer"] = answer
+    elif envelope.onward is not None:
+        body[envelope.onward.mark] = True
+    if turn.stops:
+        body["stops"] = True
+    return body
 
 
 def small_state(cell: Cell) -> dict[str, Any] | None:
@@ -70,8 +78,10 @@ def conclude(cell: Cell, envelope: Envelope, outcome: dict[str, Any]) -> None:
         begun = turn is not None and turn.seq is not None
         back = None if cell.extras is None else cell.extras.put_back.get(envelope)
         body = {"message": turn.seq} if turn is not None and begun else received_body(envelope, back)
-        mark = {} if envelope.onward is None else {envelope.onward.mark: True}
-        seq = cell.record("message/handled", body | outcome | mark)
+        marks = {} if envelope.onward is None else {envelope.onward.mark: True}
+        if turn is not None and turn.stops:
+            marks["stops"] = True
+        seq = cell.record("message/handled", body | outcome | marks)
         if envelope.sender is not None and envelope.reply is not None:
             envelope.outcome = (outcome, (cell.id, seq, cell.head or b""))
     cell.turn = None

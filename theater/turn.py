@@ -45,6 +45,7 @@ class Turn:
         "random",
         "seq",
         "spoken",
+        "stops",
         "tasks",
         "time",
     )
@@ -61,6 +62,7 @@ class Turn:
         self.held: dict[Held, None] | None = None  # in the order in which they were opened
         self.random: Random | None = None
         self.prompter: Prompter | None = None  # while the handler runs again along its record
+        self.stops = False  # its actor ends itself after it
         self.spoken = 0  # lines to the log that stand in that record, and are not written again
 
     @property

@@ -214,7 +214,9 @@ def go(waking: Waking) -> None:
     _record_waking(waking)
     for seq in waking.abandoned:
         cell.note("message/answered", {"abandoned": True, "reply": seq})
-    if failed is None:
+    if waking.past.stops:
+        orders.exit_after_all(cell)
+    elif failed is None:
         _begin_life(waking, is_begun=False)
     elif waking.past.restarts or waking.past.has_started or failed.body["handler"] not in _FIRST:
         told = failed.body["error"] | {"seq": failed.seq}
