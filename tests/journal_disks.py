@@ -128,6 +128,38 @@ class DiskWithoutPower:
         self._names.pop(folder, None)
 
 
+class Held:
+    """Holds back what is written until it is synced, so that a kill takes the rest along as a power cut does.
+
+    Without `syncs` it holds back what is written to the log for ever.
+    """
+
+    def __init__(self, *, syncs: bool = True) -> None:
+        self._held: dict[int, list[tuple[int, bytes]]] = {}
+        self._forgotten: set[int] = set()
+        self._real = Calls()
+        self._syncs = syncs
+        self.calls = Calls(open=self._open, write=self._write, sync=self._sync, sync_folder=lambda _: None)
+
+    def _open(self, path: Path, flags: int, mode: int) -> int:
+        descriptor = self._real.open(path, flags, mode)
+        self._held[descriptor] = []
+        self._forgotten.discard(descriptor)
+        if not self._syncs and path.parent.name == "segments":
+            self._forgotten.add(descriptor)
+        return descriptor
+
+    def _write(self, descriptor: int, content: bytes | bytearray | memoryview, at: int) -> int:
+        self._held[descriptor].append((at, bytes(content)))
+        return len(content)
+
+    def _sync(self, descriptor: int) -> None:
+        if descriptor not in self._forgotten:
+            held, self._held[descriptor] = self._held[descriptor], []
+            for at, content in held:
+                os.pwrite(descriptor, content, at)
+
+
 @dataclass
 class Promised:
     """What the journal has acknowledged."""

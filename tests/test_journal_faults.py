@@ -394,10 +394,12 @@ import asyncio, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from journal_contract import Scribe
+from journal_disks import Held
 from theater.journal import DiskJournal
 
 async def main():
-    journal = DiskJournal(sys.argv[1], segment_bytes=200_000)
+    calls = Held(syncs=sys.argv[3] == "synced").calls
+    journal = DiskJournal(sys.argv[1], segment_bytes=200_000, calls=calls)
     await journal.open()
     scribe = Scribe(journal)
     for number in range(1_000_000):
@@ -411,15 +413,27 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.parametrize("lines", [1, 17, 150])
-def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path: Path, lines: int) -> None:
-    command = [sys.executable, "-c", WRITER, str(tmp_path / "theater"), str(Path(__file__).parent)]
+def killed_writer(folder: Path, lines: int, *, how: str = "synced") -> int:
+    """Kill a process that has said so many lines; returns what it has acknowledged."""
+    command = [sys.executable, "-c", WRITER, str(folder), str(Path(__file__).parent), how]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         acknowledged = [int(process.stdout.readline()) for _ in range(lines)][-1]
         process.kill()
+    return acknowledged
+
+
+@pytest.mark.parametrize("lines", [1, 17, 150])
+def test_a_process_killed_at_any_instant_loses_nothing_acknowledged(tmp_path: Path, lines: int) -> None:
+    acknowledged = killed_writer(tmp_path / "theater", lines)
 
     opened = reopen(tmp_path / "theater", key=None)
 
     assert opened.index.size > acknowledged
     assert opened.index.size == len(opened.index.held)
+
+
+def test_a_process_that_never_synced_would_lose_what_it_acknowledged(tmp_path: Path) -> None:
+    killed_writer(tmp_path / "theater", 17, how="never synced")
+
+    assert reopen(tmp_path / "theater", key=None).index.size == 0

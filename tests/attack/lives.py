@@ -23,41 +23,12 @@ from typing import Any
 
 import anyio
 from crowd_at_work import CLASSES, Account, Alarm, Boss, Buyer, Found, Shelf, cast, lines
+from journal_disks import Held
 from small_crew import KEY, small_journals
 
 from theater import ActorRef, Theater
-from theater.journal.calls import Calls
 
 CLIENTS = 4
-
-
-class Held:
-    """Calls that hold back what is written until it is synced; without `syncs`, that of the log for ever."""
-
-    def __init__(self, *, syncs: bool) -> None:
-        self._held: dict[int, list[tuple[int, bytes]]] = {}
-        self._forgotten: set[int] = set()
-        self._real = Calls()
-        self._syncs = syncs
-        self.calls = Calls(open=self._open, write=self._write, sync=self._sync, sync_folder=lambda _: None)
-
-    def _open(self, path: Path, flags: int, mode: int) -> int:
-        descriptor = self._real.open(path, flags, mode)
-        self._held[descriptor] = []
-        self._forgotten.discard(descriptor)
-        if not self._syncs and path.parent.name == "segments":
-            self._forgotten.add(descriptor)
-        return descriptor
-
-    def _write(self, descriptor: int, content: bytes | bytearray | memoryview, at: int) -> int:
-        self._held[descriptor].append((at, bytes(content)))
-        return len(content)
-
-    def _sync(self, descriptor: int) -> None:
-        if descriptor not in self._forgotten:
-            held, self._held[descriptor] = self._held[descriptor], []
-            for at, content in held:
-                os.pwrite(descriptor, content, at)
 
 
 def say(*words: object) -> None:

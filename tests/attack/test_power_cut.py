@@ -114,7 +114,7 @@ def test_the_workload_has_frames_of_every_kind_over_several_segments_and_every_c
 async def test_whenever_the_power_goes_what_was_acknowledged_is_there(
     quick_path: Path, trace: Trace, tally: Tally, request: pytest.FixtureRequest
 ) -> None:
-    chances = 100 if request.config.getoption("--long-attacks") else 4
+    chances = 100 if request.config.getoption("--long-attacks") else 2
 
     some = cases(trace, FAULTS, attack="power cut", tally=tally, chances=chances)
 
