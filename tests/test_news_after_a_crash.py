@@ -203,8 +203,8 @@ async def test_an_on_stop_that_was_cut_off_runs_to_its_end_and_so_does_its_actor
     class Leaving(Actor):
         steps: int = 0
 
-        async def on_stop(self, _: Reason) -> None:
-            self.context.now()
+        async def on_stop(self, reason: Reason) -> None:
+            self.context.log(reason.value)
             self.steps += 1
             await self.context.store.store(b"last words")
             await anyio.lowlevel.checkpoint()
@@ -235,8 +235,8 @@ class Quitter(Actor):
             raise ValueError("as told")
         return "bye"
 
-    async def on_stop(self, _: Reason) -> None:
-        self.context.now()
+    async def on_stop(self, reason: Reason) -> None:
+        self.context.log(reason.value)
 
 
 class Office(Actor):

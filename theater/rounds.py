@@ -28,7 +28,7 @@ class Place:
 
     def __init__(self, cell: Cell) -> None:
         self.cell = cell
-        self.round = (0, b"")  # its number under this supervisor, and the id of who failed: for the record
+        self.round: tuple[int, bytes] = (0, b"")  # its number under this supervisor, id of who failed
         self.halted: Future[None] = cell.loop.create_future()  # its old life is over
         self.turn: Future[None] = cell.loop.create_future()  # it may start again
         self.started: Future[None] = cell.loop.create_future()  # `on_start` of its new life has ended
