@@ -16,13 +16,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from crowd_at_work import ACCOUNTS, AT_FIRST, Found, content_of
+from crowd_at_work import ACCOUNTS, AT_FIRST, CLASSES, Found, content_of
 from tally import Tally
 
 from theater import History
 
 HERE = Path(__file__).parent
-FOLDERS = 4
+PARTS = 4
+KILLS = 16  # of one theater
 LONGEST = 0.06  # seconds of work before a kill
 
 
@@ -161,6 +162,15 @@ class World:
             assert taken.keys() == sent
             assert history.verify().closed
 
+    def check_replay(self) -> int:
+        """The code does again what is on record of each actor; returns how many there were."""
+        history = History(self._folder / "theater")
+        actors = history.actors()
+        for actor in actors:
+            replay = history.replay(actor.id, classes=CLASSES)
+            assert replay.ok, f"{actor.name}: {replay}"
+        return len(actors)
+
 
 Letter = tuple[bytes, int]
 """A message between actors: its sender, and the seq of the event by which it was sent."""
@@ -184,22 +194,24 @@ def sent_and_taken(history: History) -> tuple[set[Letter], Counter[Letter]]:
     return sent, taken
 
 
-@pytest.mark.parametrize("folder", range(FOLDERS))
+@pytest.mark.parametrize("part", range(PARTS))
 def test_killed_at_any_instant_everything_is_there_and_happened_once(
-    quick_path: Path, lives: Lives, folder: int, tally: Tally, request: pytest.FixtureRequest
+    quick_path: Path, lives: Lives, part: int, tally: Tally, request: pytest.FixtureRequest
 ) -> None:
-    kills = request.config.getoption("--kills") // FOLDERS
-    world = World(lives, quick_path / str(folder), Random(folder))
+    kills = request.config.getoption("--kills") // PARTS
 
-    for number in range(kills):
-        world.live_until_killed()
-        world.check_signatures()
-        if number % 4 == 3:
-            world.check_record(at_rest=False)
-        tally("kill -9")
-
-    world.end()
-    world.check_record(at_rest=True)
+    for start in range(0, kills, KILLS):
+        world = World(lives, quick_path / f"{part}-{start}", Random(start * PARTS + part))
+        for number in range(min(KILLS, kills - start)):
+            world.live_until_killed()
+            world.check_signatures()
+            if number % 4 == 3:
+                world.check_record(at_rest=False)
+            tally("kill -9")
+        world.end()
+        world.check_record(at_rest=True)
+        for _ in range(world.check_replay()):
+            tally("actor of a theater that was often killed, replayed")
 
 
 @pytest.mark.parametrize("lives", ["nosync"], indirect=True)
