@@ -164,7 +164,7 @@ def _handled(past: Past, event: Event) -> None:
     if past.open is not None and event.body.get("deferred"):
         past.deferred[past.open.seq] = dict(past.open.body)
     handler = event.body.get("handler") if past.open is None else past.open.body["handler"]
-    past.has_started = past.has_started or handler == "on_start"
+    past.has_started = past.has_started or (handler == "on_start" and "failed" not in event.body)
     past.stops = past.stops or "stops" in event.body
     past.open = None
     _state(past, event)

@@ -218,13 +218,23 @@ def go(waking: Waking) -> None:
         orders.exit_after_all(cell)
     elif failed is None:
         _begin_life(waking, is_begun=False)
-    elif waking.past.restarts or waking.past.has_started or failed.body["handler"] not in _FIRST:
-        told = failed.body["error"] | {"seq": failed.seq}
-        cell.more().failure = supervisor.failure_of(cell, told)
-        orders.order(cell, "@again")
-    else:  # it had not even started
-        orders.order(cell, "@failed")
+    else:
+        _fail_again(waking, failed)
     spawning.go(cell)
+
+
+def _fail_again(waking: Waking, failed: Event) -> None:
+    """It had failed, and what follows from that was not done; it starts again, if it ever had."""
+    cell, past = waking.cell, waking.past
+    failure = supervisor.failure_of(cell, failed.body["error"] | {"seq": failed.seq})
+    if past.restarts or past.has_started or failed.body["handler"] not in _FIRST:
+        cell.more().failure = failure
+        orders.order(cell, "@again")
+        return
+    cell.started = cell.loop.create_future()
+    cell.started.set_exception(failure)
+    cell.started.exception()  # its supervisor may not run again
+    orders.order(cell, "@failed")
 
 
 def _record_waking(waking: Waking) -> None:
