@@ -21,6 +21,7 @@ from anyio import to_thread
 from journal_contract import LARGE, Scribe, committed
 from journal_disks import KEY, ORIGIN, contents_of
 
+from theater.codec import prepare
 from theater.errors import (
     ContentNotFoundError,
     CorruptJournalError,
@@ -30,7 +31,7 @@ from theater.errors import (
     JournalFailedError,
     SetupError,
 )
-from theater.event import event_hash
+from theater.event import event_bytes, event_hash
 from theater.journal import DiskJournal, Reader
 from theater.journal.calls import Calls, _allocate_by_zeros
 from theater.journal.folder import Folder
@@ -348,6 +349,17 @@ async def test_files_that_no_committed_event_names_are_swept(tmp_path: Path) -> 
         left = {path.name for path in (tmp_path / "blobs").glob("*/*")}
         assert left == {named.hex(), "readme"}
         assert not list((tmp_path / "tmp").iterdir())
+
+
+async def test_a_file_that_an_event_names_by_one_of_its_blobs_is_kept(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)) as journal:
+        large = sha256(bytes(LARGE)).digest()
+        journal.put(large, bytes(LARGE), kept=False)
+        data = event_bytes(bytes(16), 0, None, 1, "log", prepare({"text": "names what names it"}))
+        journal.append(bytes(16), 0, data, event_hash(data), (large,))
+
+    async with opened(DiskJournal(tmp_path)) as journal:
+        assert journal.read(large) == bytes(LARGE)
 
 
 async def test_a_large_content_whose_file_is_gone_is_not_found(tmp_path: Path) -> None:

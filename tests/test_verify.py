@@ -579,6 +579,26 @@ def test_a_value_that_left_an_event_is_there(
     assert verify(Reader(path)).ok == (size == 5)
 
 
+@pytest.mark.parametrize("holder", [list, tuple, frozenset])
+@pytest.mark.parametrize("is_large", [False, True])
+@pytest.mark.parametrize("is_there", [False, True])
+def test_what_a_value_that_left_its_event_holds_in_turn_is_there(
+    path: Path, journal: Handmade, holder: Callable[[list[object]], object], *, is_large: bool, is_there: bool
+) -> None:
+    value = encode([holder([Outlined(Outlined.BYTES, ContentRef.of(b"hello").digest, 5)]), "and so on"])
+    if is_there:
+        journal.blob(b"hello")
+    digest = (journal.file if is_large else journal.blob)(value)
+    journal.event(
+        COUNTER,
+        "message/handled",
+        {"args": [Outlined(Outlined.PACKED, digest, len(value))], "from": None},
+    )
+    journal.commit()
+
+    assert report(path).ok is is_there
+
+
 def nodes(journal: Handmade, *, said: int = 0, missing: bytes = b"", depth: int = 2) -> Outlined:
     """A value in parts, with a node below a node; its size, and what is not there, may be wrong."""
     for content in (b"hello", b"world"):

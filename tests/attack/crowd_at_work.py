@@ -1,4 +1,4 @@
-"""Actors that do all that can be cut off: transfers, store writes, timers, spawns, effects, forks."""
+"""Actors that do all that can be cut off: transfers, store writes, timers, spawns, effects, failures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from theater import Actor, ActorRef, EffectInDoubtError, effect, handler
+from theater import Actor, ActorRef, EffectInDoubtError, Reason, effect, handler
 
 ACCOUNTS = 4
 AT_FIRST = 1000  # in each account
@@ -121,9 +121,10 @@ class Worker(Actor):
 
 
 class Boss(Actor):
-    """Hires and fires."""
+    """Hires and fires, and is told of each end."""
 
     hired: int = 0
+    gone: list[str] = []  # noqa: RUF012
 
     @handler
     async def hire(self, number: int) -> ActorRef[Worker]:
@@ -137,9 +138,16 @@ class Boss(Actor):
             if child.name == f"boss/worker-{number}":
                 await child.stop()
 
+    async def on_child_stopped(self, child: ActorRef[Any], reason: Reason) -> None:  # noqa: ARG002
+        self.gone.append(child.name)
+
     @handler
     async def staff(self) -> list[int]:
         return sorted([await child.ask(Worker.who) for child in self.context.children])
+
+    @handler
+    async def ended(self) -> list[str]:
+        return self.gone
 
 
 class Buyer(Actor):
@@ -169,7 +177,76 @@ class Buyer(Actor):
         return self.paid, self.ordered, self.doubts
 
 
-CLASSES: list[type[Actor]] = [Account, Shelf, Alarm, Worker, Boss, Buyer]
+class Notebook(Actor):
+    """Its state is too large to stand in each event."""
+
+    pages: dict[int, str] = {}  # noqa: RUF012
+
+    @handler
+    async def write(self, number: int) -> int:
+        self.pages[number] = f"page {number} " * 50
+        return len(self.pages)
+
+    @handler
+    async def all(self) -> list[int]:
+        assert all(text == f"page {number} " * 50 for number, text in self.pages.items())
+        return sorted(self.pages)
+
+
+class Clumsy(Actor):
+    """Fails every third time; what it did before that is undone."""
+
+    begun: int = 0
+    done: int = 0
+
+    @handler
+    async def try_it(self, number: int) -> int:
+        self.begun += 1
+        if number % 3 == 0:
+            raise ValueError("as told")
+        self.context.log("nearly")
+        self.done += 1
+        return self.done
+
+    @handler
+    async def all(self) -> tuple[int, int]:
+        return self.begun, self.done
+
+
+class Clerk(Actor):
+    """Answers later, in another message."""
+
+    @handler
+    async def later(self, number: int) -> int:
+        self.context.defer()
+        self.context.after(0.001, Clerk.answer, number)
+        return 0
+
+    @handler
+    async def answer(self, number: int) -> None:
+        for reply in self.context.deferred[:1]:
+            reply.answer(number)
+
+
+class Desk(Actor):
+    """Waits for a clerk."""
+
+    got: int = 0
+
+    @handler
+    async def wait_for(self, clerk: ActorRef[Clerk], number: int) -> int:
+        await clerk.ask(Clerk.later, number)
+        self.got += 1
+        return self.got
+
+    @handler
+    async def all(self) -> int:
+        return self.got
+
+
+CLASSES: list[type[Actor]] = [
+    Account, Shelf, Alarm, Worker, Boss, Buyer, Notebook, Clumsy, Clerk, Desk,
+]  # fmt: skip
 
 
 def cast(outside: Path) -> dict[str, Actor]:
@@ -179,6 +256,10 @@ def cast(outside: Path) -> dict[str, Actor]:
         "shelf": Shelf(),
         "alarm": Alarm(),
         "boss": Boss(),
+        "notebook": Notebook(),
+        "clumsy": Clumsy(),
+        "clerk": Clerk(),
+        "desk": Desk(),
         "buyer": Buyer(outside=str(outside)),
     }
 

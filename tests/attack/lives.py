@@ -13,8 +13,11 @@ A life writes to its disk what it has synced, and no more: a kill takes the rest
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -22,11 +25,24 @@ from random import Random
 from typing import Any
 
 import anyio
-from crowd_at_work import CLASSES, Account, Alarm, Boss, Buyer, Found, Shelf, cast, lines
+from crowd_at_work import (
+    CLASSES,
+    Account,
+    Alarm,
+    Boss,
+    Buyer,
+    Clumsy,
+    Desk,
+    Found,
+    Notebook,
+    Shelf,
+    cast,
+    lines,
+)  # fmt: skip
 from journal_disks import Held
 from small_crew import KEY, small_journals
 
-from theater import ActorRef, Theater
+from theater import ActorFailedError, ActorRef, RestartLimit, Theater
 
 CLIENTS = 4
 
@@ -42,7 +58,7 @@ async def live(folder: Path, seed: int, disk: Held, *, is_last: bool) -> None:
         async with Theater(folder / "theater", key=KEY) as theater:
             resumed = await theater.resume(classes=CLASSES)
             refs = {
-                name: await theater.spawn(actor, name=name, resume=True)
+                name: await theater.spawn(actor, name=name, resume=True, limit=OFTEN)
                 for name, actor in cast(folder / "outside").items()
             }
             await theater.settled()
@@ -77,7 +93,11 @@ async def found(refs: dict[str, ActorRef[Any]]) -> Found:
         "shelf": await refs["shelf"].ask(Shelf.all),
         "alarm": await refs["alarm"].ask(Alarm.all),
         "staff": await refs["boss"].ask(Boss.staff),
+        "gone": await refs["boss"].ask(Boss.ended),
         "buyer": await refs["buyer"].ask(Buyer.all),
+        "notebook": await refs["notebook"].ask(Notebook.all),
+        "clumsy": await refs["clumsy"].ask(Clumsy.all),
+        "desk": await refs["desk"].ask(Desk.all),
     }
 
 
@@ -93,7 +113,7 @@ class Client:
     async def work(self, first: int) -> None:
         """Each thing has a number of its own."""
         for number in count(first, CLIENTS):
-            (kind,) = self._random.choices(KINDS, WEIGHTS)
+            (kind,) = self._random.choices([*OFFER], [*OFFER.values()])
             if kind == "fire":
                 staff = await self._refs["boss"].ask(Boss.staff)
                 if not staff:
@@ -104,37 +124,39 @@ class Client:
                 say("ack", kind, number)
 
     async def _ask(self, kind: str, number: int) -> bool:
+        """Whether it is known to be done."""
         refs = self._refs
         one, other = self._random.sample(self._accounts, 2)
-        match kind:
-            case "send":
-                await one.ask(Account.send, other, number % 7)
-            case "hand_over":  # from the first to the last, or they would wait for each other in a circle
-                one, other = sorted((one, other), key=lambda ref: ref.name)
-                await one.ask(Account.hand_over, other, number % 7)
-            case "shelve":
-                await refs["shelf"].ask(Shelf.shelve, number)
-            case "wake":
-                await refs["alarm"].ask(Alarm.wake, number)
-            case "hire":
-                await refs["boss"].ask(Boss.hire, number)
-            case "fire":
-                await refs["boss"].ask(Boss.fire, number)
-            case "pay":
-                known: bool = await refs["buyer"].ask(Buyer.pay, number)
-                return known
-            case "order":
-                await refs["buyer"].ask(Buyer.order, number)
-            case "fork":
-                await self._theater.fork(one, name=f"fork-{number}")
-        return True
+        if kind == "hand_over":  # from the first to the last, or they would wait for each other in a circle
+            one, other = sorted((one, other), key=lambda ref: ref.name)
+        asks: dict[str, Callable[[], Awaitable[Any]]] = {
+            "send": lambda: one.ask(Account.send, other, number % 7),
+            "hand_over": lambda: one.ask(Account.hand_over, other, number % 7),
+            "shelve": lambda: refs["shelf"].ask(Shelf.shelve, number),
+            "wake": lambda: refs["alarm"].ask(Alarm.wake, number),
+            "hire": lambda: refs["boss"].ask(Boss.hire, number),
+            "fire": lambda: refs["boss"].ask(Boss.fire, number),
+            "pay": lambda: refs["buyer"].ask(Buyer.pay, number),
+            "order": lambda: refs["buyer"].ask(Buyer.order, number),
+            "write": lambda: refs["notebook"].ask(Notebook.write, number),
+            "try_it": lambda: refs["clumsy"].ask(Clumsy.try_it, number),
+            "wait_for": lambda: refs["desk"].ask(Desk.wait_for, refs["clerk"], number),
+            "fork": lambda: self._theater.fork(one, name=f"fork-{number}"),
+        }
+        with suppress(ActorFailedError):  # as one of them does every third time
+            return await asks[kind]() is not False
+        return number % 3 == 0 and kind == "try_it"
 
 
-KINDS = ("send", "hand_over", "shelve", "wake", "hire", "fire", "pay", "order", "fork")
-WEIGHTS = (30, 30, 10, 10, 5, 3, 8, 4, 1)
+OFTEN = RestartLimit(restarts=10_000, within=1.0)
+OFFER = {
+    "send": 30, "hand_over": 30, "shelve": 10, "wake": 10, "hire": 5, "fire": 3, "pay": 8, "order": 4,
+    "fork": 1, "write": 8, "try_it": 6, "wait_for": 6,
+}  # fmt: skip
 
 
 def main(how: str) -> None:
+    logging.disable()  # of failures there are many, and they are meant
     for line in sys.stdin:
         folder, seed, mode = line.split()
         pid = os.fork()

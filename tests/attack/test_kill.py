@@ -132,7 +132,12 @@ class World:
         assert set(found["alarm"][1].values()) <= {1}
         staff = set(found["staff"])
         assert told["hire"] - tried["fire"] <= staff <= tried["hire"] - told["fire"]
+        assert len(found["gone"]) == len(set(found["gone"]))
+        assert {f"boss/worker-{number}" for number in told["fire"]} <= set(found["gone"])
         assert {f"fork-{number}" for number in told["fork"]} <= set(found["forks"])
+        assert told["write"] <= set(found["notebook"]) <= tried["write"]
+        assert found["clumsy"][0] == found["clumsy"][1] >= sum(number % 3 > 0 for number in told["try_it"])
+        assert len(told["wait_for"]) <= found["desk"] <= len(tried["wait_for"])
         self._check_outside(found)
 
     def _check_outside(self, found: Found) -> None:

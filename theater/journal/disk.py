@@ -121,12 +121,11 @@ class DiskJournal:
         return self._commits.full
 
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
-        del blobs  # a folder keeps all contents
         commits = self._commits
         if commits.has_ended:
             raise commits.refusal()
         if self._unnamed:
-            self._name(data)
+            self._name(data, blobs)
         positions = self._index.events.get(actor)
         if positions is None:
             positions = self._go_on_with(actor, data)
@@ -274,11 +273,14 @@ class DiskJournal:
         self._index.held.files[digest] = size
         self._unnamed[digest] = size
 
-    def _name(self, data: bytes) -> None:
-        """Write down the files that this event is the first to name; others are swept at the next opening."""
+    def _name(self, data: bytes, blobs: Sequence[bytes]) -> None:
+        """Write down the files that this event is the first to name, itself or by one of its `blobs`.
+
+        Others are swept at the next opening.
+        """
         batch = self._commits.forming
         for digest, size in tuple(self._unnamed.items()):
-            if digest in data:
+            if digest in data or digest in blobs:
                 batch.add(FILE, digest, file_size(size))
                 del self._unnamed[digest]
 

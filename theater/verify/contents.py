@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from msgspec.msgpack import Ext
 
-from theater.codec import Outlined
+from theater.codec import Outlined, decode
 from theater.content import ContentRef
 from theater.errors import CorruptContentError, MalformedError
 from theater.event import Event
@@ -19,6 +19,7 @@ from theater.plain import CONTENT_REF, OUTLINED
 from theater.verify.quick import Row, read_outlined
 
 IN_OUTLINED = b"\x08\x93"  # in the bytes of every `Outlined`: its extension code, then an array of three
+_DEEP = 80  # containers one within another, in a value that left its event
 _NODE_STARTS = 8  # bytes: the header of an array of at most 1,024, then that of its first member
 PUTS = frozenset(
     f"store/{name}"
@@ -46,6 +47,8 @@ class Contents:
         self._sizes: dict[bytes, int] = {}
         self._nodes: dict[bytes, bytes] = {}  # those that can be nodes of contents in parts
         self._whole: dict[bytes, int] = {}  # what nodes have all their parts, and how many bytes these are
+        self._inner: dict[bytes, tuple[Outlined, ...]] = {}  # what values that left their events hold in turn
+        self._in_files: set[bytes] = set()
 
     def __len__(self) -> int:
         return len(self._sizes)
@@ -59,7 +62,9 @@ class Contents:
         digest, content = payload[:DIGEST_BYTES], payload[DIGEST_BYTES:]
         _match(digest, sha256(content).digest())
         self._sizes[digest] = len(content)
-        self._keep_node(digest, content)
+        if IN_OUTLINED in content:
+            self._keep_node(digest, content)
+            self._inner[digest] = _in_value(content)
 
     def _keep_node(self, digest: bytes, content: bytes) -> None:
         if IN_OUTLINED in content[:_NODE_STARTS]:
@@ -83,6 +88,7 @@ class Contents:
         if found != size:
             raise _wrong(digest, f"{size} bytes", f"{found} bytes")
         self._sizes[digest] = size
+        self._in_files.add(digest)
 
     def verify_named(self, event: Event | Row, data: bytes) -> None:
         """Verify that what an event names as kept was there before it.
@@ -108,8 +114,18 @@ class Contents:
     def _there(self, outlined: Outlined, room: int = DEEPEST) -> None:
         if outlined.kind != Outlined.PARTED:
             self._held(outlined.digest, outlined.size)
+            if outlined.kind == Outlined.PACKED:
+                for inner in self._inner_of(outlined.digest):
+                    self._held(inner.digest, inner.size)
         elif self._whole.get(outlined.digest) != outlined.size:
             self._in_parts(outlined, room)
+
+    def _inner_of(self, digest: bytes) -> tuple[Outlined, ...]:
+        """What left a value before that left its event in turn: bytes alone, says the format."""
+        if digest in self._in_files and digest not in self._inner:
+            with open(self._blobs.blob(digest), "rb") as file:  # noqa: PTH123  # as above
+                self._inner[digest] = _in_value(file.read())
+        return self._inner.get(digest, ())
 
     def _in_parts(self, outlined: Outlined, room: int) -> None:
         """All parts of a content are there, and of the sizes that its nodes say."""
@@ -161,6 +177,14 @@ def _in_stores(stores: Any) -> Iterator[tuple[bytes, int]]:
             yield digest, size
 
 
+def _in_value(content: bytes) -> tuple[Outlined, ...]:
+    """Every `Outlined` in a packed value; none if the content is something else."""
+    try:
+        return tuple(_outlined(decode(content, limit=len(content), depth=_DEEP)))
+    except MalformedError:
+        return ()
+
+
 def _outlined(value: Any) -> Iterator[Outlined]:
     """Every `Outlined` in a plain value."""
     if isinstance(value, Outlined):
@@ -172,7 +196,7 @@ def _outlined(value: Any) -> Iterator[Outlined]:
     elif isinstance(value, dict):
         for part in value.values():
             yield from _outlined(part)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, list | tuple | set | frozenset):
         for part in value:
             yield from _outlined(part)
 
