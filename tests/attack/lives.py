@@ -54,7 +54,7 @@ def say(*words: object) -> None:
 
 async def live(folder: Path, seed: int, disk: Held, *, is_last: bool) -> None:
     """Go on where the life before was killed, say what is there, and work until killed."""
-    with small_journals(disk.calls, segment_bytes=40_000):
+    with small_journals(disk.calls, segment_bytes=100_000, blob_bytes=40_000):
         async with Theater(folder / "theater", key=KEY) as theater:
             resumed = await theater.resume(classes=CLASSES)
             refs = {

@@ -59,13 +59,17 @@ class Teller(Actor):
 
 @contextmanager
 def small_journals(
-    calls: Calls | None = None, *, origin: str | None = None, segment_bytes: int = 3_000
+    calls: Calls | None = None,
+    *,
+    origin: str | None = None,
+    segment_bytes: int = 3_000,
+    blob_bytes: int = 20,
 ) -> Iterator[None]:
     """Theaters whose journals do in a few thousand bytes what others do in as many million."""
     journal = partial(DiskJournal, calls=calls, origin=origin, segment_bytes=segment_bytes)
     with (
         patch("theater.notary.choice.DiskJournal", journal),
-        patch("theater.journal.disk.BLOB_LIMIT", 20),
+        patch("theater.journal.disk.BLOB_LIMIT", blob_bytes),
         patch("theater.journal.log._NEXT", segment_bytes // 2),
         patch("theater.journal.segment.LEAST_AHEAD", 8 << 10),
         patch("theater.journal.segment.EVENTS_ROOM", 4 << 10),
