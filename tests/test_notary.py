@@ -237,7 +237,7 @@ async def test_a_notary_takes_large_values_in_parts(path: Path) -> None:
             author = await theater.spawn(Author(), name="author", resume=True)
             for number in range(3):
                 total = await author.ask(Author.write, life * 3 + number, 2_000)
-            assert total == 6_000 * (life + 1)
+            assert total == 6_000 * (life + 1)  # pyright: ignore[reportPossiblyUnboundVariable]
 
     assert verified(path).contents > 10
 

@@ -108,7 +108,7 @@ def run_crew(
                 partial(teller.ask, Teller.work, 1),
                 partial(teller.ask, Teller.pass_on, amount + 1),
             ):
-                await request()
+                await request()  # pyright: ignore[reportCallIssue]
                 after_each(theater.checkpoint())
 
     with small_journals(origin=ORIGIN):

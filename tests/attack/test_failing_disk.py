@@ -271,5 +271,5 @@ async def test_a_message_that_no_longer_fits_the_record_ends_the_theater_and_all
             await hoarder.ask(Hoarder.take, b"short")
         await theater.close()
 
-    assert wrong(folder, kept=note) == ""
+    assert wrong(folder, kept=note) == ""  # pyright: ignore[reportPossiblyUnboundVariable]
     assert History(folder).chain(bytes(16))[-1].kind != "theater/closed"  # it ended as by a crash

@@ -203,7 +203,7 @@ def sent_and_taken(history: History) -> tuple[set[Letter], Counter[Letter]]:
 def test_killed_at_any_instant_everything_is_there_and_happened_once(
     quick_path: Path, lives: Lives, part: int, tally: Tally, request: pytest.FixtureRequest
 ) -> None:
-    kills = request.config.getoption("--kills") // PARTS
+    kills = int(request.config.getoption("--kills") or 0) // PARTS
 
     for start in range(0, kills, KILLS):
         world = World(lives, quick_path / f"{part}-{start}", Random(start * PARTS + part))
