@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from theater import (
@@ -282,6 +282,7 @@ values = st.recursive(
 tables = st.fixed_dictionaries({}, optional=dict.fromkeys(ACTOR.keys, values)) | values
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 @given(
     st.dictionaries(words, values, max_size=4)
     | st.fixed_dictionaries({"actor": st.lists(tables, max_size=3)})
