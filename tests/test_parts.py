@@ -45,6 +45,7 @@ CONTENTS = {
     "records": b"".join(b"\x82\xa2id\xce" + i.to_bytes(4, "big") + b"\xa4size\x05" for i in range(200_000)),
     "zeros": bytes(3_000_000),
     "one period": b"abcdefg" * 400_000,
+    "zeros between noise": noise(100_000) + bytes(200_000) + noise(100_000, seed=2),
 }
 
 
