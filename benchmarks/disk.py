@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from benchmarks.gauge import Stopwatch
-from benchmarks.harness import Case
+from benchmarks.kinds import Case
 
 SMALL = 1_024  # bytes
 LARGE = 8 * 1_048_576

@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 from time import perf_counter
 
-from benchmarks.harness import Case
+from benchmarks.kinds import Case
 from benchmarks.messaging import Echo, theater
 from theater import Actor, ActorRef, RestartLimit, handler
 

@@ -1,4 +1,4 @@
-"""What every case measures with: a stopwatch and the size of the process."""
+"""What every case measures with: a stopwatch, the size of the process, the size of a ring."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import gc
 from pathlib import Path
 from time import perf_counter
 from typing import Self
+
+MEMBERS = 1_000  # of a ring
 
 
 class Stopwatch:

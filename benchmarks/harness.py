@@ -6,133 +6,89 @@ Single figures move by a factor of two between runs and machines; a ratio within
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-Case = Callable[[int, Path], float | Coroutine[Any, Any, float]]
-"""Measures once: takes how many to do and an empty folder, returns a figure."""
+from benchmarks.kinds import Case, Subject, System
+from benchmarks.rows import Figures
 
-_LONGEST = 300  # seconds that one figure may take
+__all__ = ["Case", "Harness", "run_rounds"]
 
+ROOT = Path(__file__).resolve().parent.parent
+LONGEST = 300  # seconds that one figure may take
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """One thing to measure: who does what."""
-
-    case: str  # "ask"
-    system: str  # "theater"
-
-    def __str__(self) -> str:
-        return f"{self.case}:{self.system}"
-
-    @classmethod
-    def parse(cls, text: str) -> Subject:
-        case, _, system = text.partition(":")
-        return cls(case, system)
+Measure = Callable[[Subject], float]
+"""Takes one figure, or raises a MeasureError."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What a subject reached in all rounds."""
-
-    subject: Subject
-    unit: str
-    figures: list[float]  # one per round; empty if it could not be measured
-    ratios: list[float]  # to the limit's figure of the same round
-    error: str = ""
-
-    @property
-    def middle(self) -> float | None:
-        return median(self.figures) if self.figures else None
-
-    @property
-    def ratio(self) -> float | None:
-        return median(self.ratios) if self.ratios else None
-
-    @property
-    def spread(self) -> float | None:
-        """The distance from lowest to highest round, as a part of the median."""
-        return (max(self.figures) - min(self.figures)) / median(self.figures) if self.figures else None
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "case": self.subject.case,
-            "system": self.subject.system,
-            "unit": self.unit,
-            "median": self.middle,
-            "spread": self.spread,
-            "ratio": self.ratio,
-            "rounds": self.figures,
-            "error": self.error,
-        }
+class MeasureError(Exception):
+    """There is no figure, and this is why."""
 
 
 def run_rounds(
     subjects: Sequence[Subject],
+    measure: Measure,
     *,
     rounds: int,
-    scale: float,
-    folder: Path,
-    seen: Callable[[Subject, int], None],
-) -> tuple[list[dict[Subject, float]], dict[Subject, str]]:
+    seen: Callable[[Subject, int], None] = lambda *_: None,
+) -> Figures:
     """Measure every subject once per round; a subject that failed once is left out of later rounds."""
-    found: list[dict[Subject, float]] = []
-    errors: dict[Subject, str] = {}
+    figures = Figures()
     for number in range(rounds):
-        found.append({})
+        figures.begin_round()
         for subject in subjects:
-            if subject not in errors:
+            if subject.key not in figures.errors and number < (subject.work.rounds or rounds):
                 seen(subject, number)
-                figure, error = measure(subject, scale=scale, folder=folder)
-                if figure is None:
-                    errors[subject] = error
-                else:
-                    found[-1][subject] = figure
-    return found, errors
+                try:
+                    figures.add(subject, measure(subject))
+                except MeasureError as error:
+                    figures.errors[subject.key] = str(error)
+    return figures
 
 
-def measure(subject: Subject, *, scale: float, folder: Path) -> tuple[float | None, str]:
-    """One figure, taken in a fresh process; or why there is none."""
-    command = [sys.executable, "-m", "benchmarks", "--one", str(subject), "--scale", str(scale)]
-    try:
-        done = subprocess.run(
-            [*command, "--folder", str(folder)],
-            check=False,
-            capture_output=True,
-            text=True,
-            timeout=_LONGEST,
-            cwd=Path(__file__).resolve().parent.parent,
-        )
-    except subprocess.TimeoutExpired:
-        return None, f"took more than {_LONGEST} s"
-    if done.returncode:
-        return None, (done.stderr.strip() or f"ended with {done.returncode}").splitlines()[-1]
-    return float(json.loads(done.stdout.splitlines()[-1])), ""
+class Harness:
+    """Measures in fresh processes, each with the Python of its system."""
+
+    def __init__(self, *, scale: float, folder: Path, pythons: Mapping[System, Path] | None = None) -> None:
+        self._scale = scale
+        self._folder = folder
+        self._pythons = {system.name: str(python) for system, python in (pythons or {}).items()}
+
+    def __call__(self, subject: Subject) -> float:
+        with tempfile.TemporaryFile("w+") as answers, tempfile.TemporaryFile("w+") as complaints:
+            # Files, not pipes: a peer's process that outlives its parent would keep a pipe open.
+            child = subprocess.Popen(
+                self._command(subject), stdout=answers, stderr=complaints, cwd=ROOT, start_new_session=True
+            )
+            try:
+                status = child.wait(LONGEST)
+            except subprocess.TimeoutExpired:
+                raise MeasureError(f"took more than {LONGEST} s") from None
+            finally:
+                if child.returncode is None:  # too slow, or the person at the keyboard had enough
+                    os.killpg(child.pid, signal.SIGKILL)
+                    child.wait()
+            answers.seek(0)
+            complaints.seek(0)
+            return _figure(status, answers.read(), complaints.read())
+
+    def _command(self, subject: Subject) -> list[str]:
+        system = subject.system
+        return [
+            self._pythons.get(system.name, sys.executable),
+            *("-m", "benchmarks.one", system.module, subject.work.name, str(subject.count(self._scale))),
+            *("--argument", system.argument, "--folder", str(self._folder)),
+            *(["--uvloop"] if subject.uvloop else []),
+        ]
 
 
-def rows(
-    subjects: Sequence[Subject],
-    found: Sequence[Mapping[Subject, float]],
-    errors: Mapping[Subject, str],
-    units: Mapping[str, str],
-) -> list[Row]:
-    return [
-        Row(
-            subject,
-            units[subject.case],
-            figures=[figures[subject] for figures in found if subject in figures],
-            ratios=_ratios(subject, found),
-            error=errors.get(subject, ""),
-        )
-        for subject in subjects
-    ]
-
-
-def _ratios(subject: Subject, found: Sequence[Mapping[Subject, float]]) -> list[float]:
-    limit = Subject(subject.case, "limit")
-    return [figures[subject] / figures[limit] for figures in found if subject in figures and limit in figures]
+def _figure(status: int, answers: str, complaints: str) -> float:
+    lines = answers.split()
+    if status or not lines:
+        raise MeasureError((complaints.strip() or f"ended with {status}").splitlines()[-1])
+    return float(json.loads(lines[-1]))

@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks.harness import Case
+from benchmarks.kinds import Case
 from theater import Actor, Theater, handler
 
 TURN = 512  # bytes that are said, and as many that are answered: the state grows by 1 KiB a turn
@@ -17,7 +17,7 @@ BURST = 1_000  # messages between two commits
 class Chat(Actor):
     """Remembers all that was said."""
 
-    said: list[str] = []  # noqa: RUF012  # given fresh to each instance
+    said: list[str] = []  # given fresh to each instance
 
     @handler
     async def say(self, text: str) -> str:

@@ -6,9 +6,8 @@ import asyncio
 from functools import partial
 from pathlib import Path
 
-from benchmarks.gauge import Stopwatch, used_memory
-from benchmarks.harness import Case
-from benchmarks.limits import MEMBERS
+from benchmarks.gauge import MEMBERS, Stopwatch, used_memory
+from benchmarks.kinds import Case
 from theater import Actor, ActorRef, Theater, handler
 
 _arrived: asyncio.Event  # set by the last message of a ring: a ring has no answer
@@ -119,5 +118,6 @@ def cases(system: str) -> dict[str, Case]:
         "ask64": partial(ask, system=system, outstanding=64),
         "ring": partial(ring, system=system),
         "spawn": partial(spawn, system=system),
+        "idle100k": partial(idle, system=system),
         "idle": partial(idle, system=system),
     }

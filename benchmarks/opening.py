@@ -12,7 +12,7 @@ from pathlib import Path
 from anyio import to_process
 
 from benchmarks.gauge import Stopwatch
-from benchmarks.harness import Case
+from benchmarks.kinds import Case
 from theater.codec import prepare
 from theater.event import event_bytes, event_hash
 from theater.journal import DiskJournal

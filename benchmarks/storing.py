@@ -10,7 +10,7 @@ import anyio
 
 from benchmarks.disk import LARGE, contents, large_content
 from benchmarks.gauge import Stopwatch
-from benchmarks.harness import Case
+from benchmarks.kinds import Case
 from benchmarks.messaging import Echo
 from theater import Actor, ContentRef, History, Theater, handler
 

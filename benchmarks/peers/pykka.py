@@ -1,4 +1,4 @@
-"""Pykka 4.5, the first peer: an actor is a thread. Nothing is recorded."""
+"""Pykka 4.5: an actor is a thread. Nothing is recorded."""
 
 from __future__ import annotations
 
@@ -8,14 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from benchmarks.gauge import Stopwatch, used_memory
-from benchmarks.harness import Case
-from benchmarks.limits import MEMBERS
+import pykka
 
-try:
-    import pykka
-except ImportError as missing:
-    raise SystemExit("Pykka is not installed: pip install 'pykka>=4.5,<5'") from missing
+from benchmarks.gauge import MEMBERS, Stopwatch, used_memory
+from benchmarks.kinds import Case
 
 
 class Sink(pykka.ThreadingActor):

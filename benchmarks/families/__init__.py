@@ -1,0 +1,17 @@
+"""All families of works, in the order in which they are measured and shown: a new one is a line here."""
+
+from __future__ import annotations
+
+from benchmarks.families.contents import CONTENTS, READING
+from benchmarks.families.failures import FAILURES
+from benchmarks.families.lasting import LASTING, PASTS
+from benchmarks.families.messages import MESSAGES
+
+FAMILIES = (
+    MESSAGES,
+    FAILURES,
+    CONTENTS,
+    READING,
+    LASTING,
+    PASTS,
+)

@@ -1,0 +1,85 @@
+"""What a person may ask `python -m benchmarks` for."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    cases: Sequence[str]
+    systems: Sequence[str]
+    peers: Sequence[str]
+    rounds: int
+    quick: bool
+    uvloop: bool
+    folder: Path
+    json: Path | None
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    return Options(**vars(_parser().parse_args(arguments)))
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _rounds(text: str) -> int:
+    if (rounds := int(text)) < 1:
+        raise argparse.ArgumentTypeError("at least one round")
+    return rounds
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="How fast Theater is, beside the bare limits and beside peers.",
+    )
+    what = parser.add_argument_group("what to measure")
+    what.add_argument(
+        "--case",
+        dest="cases",
+        type=_names,
+        action="extend",
+        default=[],
+        metavar="NAME,...",
+        help="these cases, or families of cases",
+    )
+    what.add_argument(
+        "--system",
+        dest="systems",
+        type=_names,
+        action="extend",
+        default=[],
+        metavar="NAME,...",
+        help="by these systems only",
+    )
+    what.add_argument(
+        "--peers",
+        type=_names,
+        action="extend",
+        default=[],
+        metavar="NAME,...",
+        help="by these peers as well; `all` for all",
+    )
+    what.add_argument("--uvloop", action="store_true", help="once more on uvloop, as rows of their own")
+    how = parser.add_argument_group("how")
+    how.add_argument(
+        "--rounds", type=_rounds, default=3, metavar="N", help="figures of each, interleaved (3)"
+    )
+    how.add_argument("--quick", action="store_true", help="a tenth of the work: to see that all runs")
+    how.add_argument(
+        "--folder",
+        type=Path,
+        default=Path(tempfile.gettempdir()),
+        metavar="DIR",
+        help="on the disk to measure",
+    )
+    kept = parser.add_argument_group("what to keep")
+    kept.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    return parser
