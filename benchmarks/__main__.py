@@ -11,6 +11,7 @@ from rich.console import Console
 
 from benchmarks.choose import ChoiceError, choose
 from benchmarks.families import FAMILIES
+from benchmarks.guard import guard
 from benchmarks.harness import Harness, run_rounds
 from benchmarks.options import Options, parse
 from benchmarks.rows import Row, rows
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options, console = parse(arguments), Console()
     begun = time.monotonic()
     try:
+        if options.guard:
+            return guard(options.cases, console, counts=options.counts, update=options.update)
         found = measure(options, console)
     except ChoiceError as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)

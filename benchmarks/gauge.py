@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import Self
 
 MEMBERS = 1_000  # of a ring
 
+clocks: list[Callable[[], float]] = [perf_counter]
+"""The last one is looked at; the guard appends one that counts instructions."""
+
 
 class Stopwatch:
-    """Counts the seconds inside a `with`."""
+    """Counts the seconds inside a `with`, or what the newest of `clocks` counts."""
 
     seconds = 0.0
 
     def __enter__(self) -> Self:
         gc.collect()
-        self._begun = perf_counter()
+        self._begun = clocks[-1]()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.seconds = perf_counter() - self._begun
+        self.seconds = clocks[-1]() - self._begun
 
     def rate(self, count: float) -> float:
         """So many per second."""

@@ -19,6 +19,9 @@ class Options:
     uvloop: bool
     folder: Path
     json: Path | None
+    guard: bool
+    update: bool
+    counts: int | None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
@@ -82,4 +85,19 @@ def _parser() -> argparse.ArgumentParser:
     )
     kept = parser.add_argument_group("what to keep")
     kept.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    _add_guard(parser)
     return parser
+
+
+def _add_guard(parser: argparse.ArgumentParser) -> None:
+    guard = parser.add_argument_group("the guard, instead of all that")
+    guard.add_argument(
+        "--guard", action="store_true", help="is a key case a tenth dearer than benchmarks/guard.json says?"
+    )
+    guard.add_argument("--update", action="store_true", help="keep in it what is counted now")
+    guard.add_argument(
+        "--counts",
+        type=_rounds,
+        metavar="N",
+        help="count each case so often (once, and up to five times while it seems worse)",
+    )
