@@ -15,7 +15,7 @@ from theater.context import Context
 from theater.errors import SetupError
 from theater.extras import Extras
 from theater.lanes import Lanes
-from theater.loop import Future, Task, pause, running_loop
+from theater.loop import Future, Task, pause, running_loop, start
 from theater.mailbox import Envelope, Mailbox
 from theater.ref import ActorRef
 from theater.restart import Reason
@@ -137,12 +137,20 @@ class Cell(Mailbox):
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
+            if self.task is None:
+                life.begin(self)
+                return
             theater = self.theater
             theater.active += 1
             if not theater.beating:
                 theater.start_beat()
             if not waiter.done():
                 waiter.set_result(None)
+
+    def begin_task(self) -> None:
+        """Have a task, another one if there was one."""
+        self.state = "starting"
+        self.task = start(self.loop, life.live(self), current=self)
 
     def asked(self) -> Turn:
         """The handler at work asks something of the world: its message is recorded as received first."""
@@ -199,15 +207,13 @@ class Cell(Mailbox):
 
     # -- the task ----------------------------------------------------------------------------------------
 
-    async def run(self) -> None:
-        await life.live(self)
-
     async def drain(self) -> None:  # one loop, in one place: calls cost a tenth of a message
         """Handle messages, one at a time, until the actor is to end."""
         theater = self.theater
         slice = theater.slice
         began = before = perf_counter()
         count = 0
+        envelope: Envelope | None = None
         while True:
             if self.signals:
                 envelope = self.signals[0]
@@ -223,6 +229,7 @@ class Cell(Mailbox):
             elif self.stopping:
                 return
             else:
+                envelope = None  # or the last message would stay in memory until the next
                 await self._rest()
                 began = before = perf_counter()
                 count = 0
@@ -245,8 +252,8 @@ class Cell(Mailbox):
             snapshots.look(self)
         await pause()
 
-    async def _rest(self) -> None:
-        """Nothing to do: wait, holding as little memory as can be."""
+    def _rest(self) -> Future[None]:
+        """Nothing to do: what to wait for. No coroutine of its own: it would take 200 bytes."""
         self.queue = None
         if self.events >= self.due:
             snapshots.look(self)
@@ -255,7 +262,7 @@ class Cell(Mailbox):
         theater.active -= 1
         if not theater.active:
             theater.grew_quiet()
-        await waiter
+        return waiter
 
     async def handle(self, envelope: Envelope) -> None:
         """One message, from the mailbox to its answer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from theater.loop import Cancelled, Task, is_at_work, start
+from theater.loop import Cancelled, Task, is_at_work
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -68,7 +68,7 @@ def close_coroutine(task: Task[None]) -> bool:
 
 def _start(cell: Cell) -> None:
     cell.theater.active += 1
-    cell.task = start(cell.loop, cell.run(), current=cell)
+    cell.begin_task()
 
 
 def _forget(task: Task[None]) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from theater import leftovers, limits, prompted, signals
 from theater.errors import AskCycleError, NotRunningError, TheaterError
-from theater.loop import until_done
+from theater.loop import let_others, until_done
 from theater.restart import Reason
 from theater.waits import Waiting, circle
 
@@ -32,6 +32,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
         await _until_ended(cell)
         if cell.theater.journal.durable:
             await cell.theater.committed()
+        await let_others(len(cell.theater.cells))
         return
     turn = asker.asked()
     limits.check_reach(asker, "stop", request, cell)
@@ -50,9 +51,11 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
         seq = _request_end(cell, asker, body)
     _note_asker(cell, asker)
     act()
-    with Waiting(asker, cell, signals.when_ended(cell)):
-        await _until_ended(cell)
+    if not cell.has_ended:
+        with Waiting(asker, cell, signals.when_ended(cell)):
+            await _until_ended(cell)
     asker.note("message/answered", {"answer": None, "from": None, "message": seq})
+    await let_others(len(cell.theater.cells))
 
 
 def _request_end(cell: Cell, asker: Cell, body: dict[str, Any]) -> int:
@@ -75,6 +78,9 @@ def _note_asker(cell: Cell, asker: Cell | None) -> None:
 
 
 async def _until_ended(cell: Cell) -> None:
-    await until_done(signals.when_ended(cell))
+    if cell.has_ended:
+        return
+    if not cell.theater.crashed:
+        await until_done(signals.when_ended(cell))
     if not cell.has_ended:
         cell.theater.check_open()  # the theater ended first

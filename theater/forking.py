@@ -20,6 +20,7 @@ from theater.errors import ActorFailedError, ActorNotFoundError, HistoryCutError
 from theater.failure import text_of
 from theater.imported import class_of, named
 from theater.livechain import LiveChain
+from theater.loop import let_others
 from theater.migrating import lifted
 from theater.moments import check_seq, rest_before, stores_at, version_at
 from theater.options import Options
@@ -82,7 +83,7 @@ async def fork(
     assert top is not None
     if stage.journal.durable:
         await stage.committed()
-    await spawning.let_others(stage)
+    await let_others(len(stage.cells))
     return top.ref
 
 

@@ -112,6 +112,8 @@ def _cancel(cell: Cell, times: int = 0) -> None:
     if cell.waiter is not None:
         cell.waiter = None
         cell.theater.active += 1
+        if cell.task is None:
+            cell.begin_task()
     if cell.task is not None and cell.state != "starting":  # if it has yet to run, it finds out by itself
         cell.task.cancel()
     if cell.task is not None and times >= PATIENCE and not cell.theater.is_cutting:

@@ -11,7 +11,7 @@ from theater.cell import Cell
 from theater.codec import prepare
 from theater.errors import ActorFailedError, NameTakenError, SetupError
 from theater.failure import text_of
-from theater.loop import pause, start
+from theater.loop import let_others
 from theater.options import Options
 from theater.plan import plan_of
 from theater.recorder import Line
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from theater.ref import ActorRef
     from theater.stage import Stage
 
-_SLICE = 64  # actors started in a row
 _GENERATED = re.compile("-[0-9a-f]{12}$")  # how names end that nobody gave; those are not kept by name
 
 
@@ -40,7 +39,7 @@ async def spawn_top(
     await _started(cell)
     if theater.journal.durable:
         await theater.committed()
-    await let_others(theater)
+    await let_others(len(theater.cells))
     return cell.ref
 
 
@@ -60,7 +59,7 @@ async def spawn_child(
     else:
         cell, seq = _make(parent.theater, parent, actor, name, options, supervision=supervision)
     await _first_steps(parent, cell, seq)
-    await let_others(parent.theater)
+    await let_others(len(parent.theater.cells))
     return cell.ref
 
 
@@ -106,12 +105,6 @@ async def _prompted(
 def _refusal(parent: Cell, class_name: str, name: str | None) -> dict[str, Any]:
     """What the chain of a supervisor says of a child that it could not have."""
     return {"to": parent.id, "ask": False, "args": [class_name, name], "handler": "@spawn"}
-
-
-async def let_others(theater: Stage) -> None:
-    """Nothing above waits where no `on_start` does: who starts many still lets others have their turn."""
-    if not len(theater.cells) % _SLICE:
-        await pause()
 
 
 class _Starting(Waiting):
@@ -256,12 +249,16 @@ def begin(cell: Cell, state: dict[str, Any]) -> None:
 
 
 def go(cell: Cell) -> None:
-    """Start the task of an actor that is loaded."""
+    """Let an actor live that is loaded; one with nothing to do rests, without a task, until it has."""
     theater = cell.theater
-    theater.active += 1
     if not theater.beating:
         theater.start_beat()
-    cell.task = start(cell.loop, cell.run(), current=cell)
+    if cell.signals or cell.queue or cell.stopping or cell.is_ending or cell.events >= cell.due:
+        theater.active += 1
+        cell.begin_task()
+    else:
+        cell.state = "running"
+        cell.waiter = theater.resting
 
 
 async def _started(cell: Cell) -> None:

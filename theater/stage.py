@@ -56,8 +56,8 @@ class Stage:
         "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
-        "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops", "views", "waiting",
-        "was_closed", "watch", "withdrawn",
+        "resting", "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops", "views",
+        "waiting", "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -114,6 +114,7 @@ class Stage:
         if loop is None:
             raise SetupError("a theater lives in an asyncio event loop: open it from a coroutine")
         self.loop: Loop = loop
+        self.resting: Future[None] = loop.create_future()  # the waiter of all actors that have no task yet
         await self.journal.open()
         self.journal.on_failure = self.crash
         policy = self.snapshots or Snapshots()

@@ -29,6 +29,7 @@ __all__ = [
     "apart",
     "is_at_work",
     "is_virtual",
+    "let_others",
     "look_at",
     "pause",
     "running_loop",
@@ -41,6 +42,7 @@ Loop = asyncio.AbstractEventLoop
 CURRENT: ContextVar[Cell | None] = ContextVar("theater_current", default=None)
 """The cell whose handler or hook runs here; tasks that a handler starts inherit it."""
 
+_SLICE = 64  # actors in a row
 _VIRTUAL = 1.0  # seconds that a loop's clock may be away from the real one before we call it virtual
 
 
@@ -66,6 +68,12 @@ async def pause() -> None:
     await asyncio.sleep(0)
 
 
+async def let_others(left: int) -> None:
+    """Where many begin or end in a row and nothing waits, each 64th lets others have their turn."""
+    if not left % _SLICE:
+        await pause()
+
+
 def is_at_work(task: Task[Any] | None, loop: Loop) -> bool:
     """Say whether `task` is what the loop runs at this moment."""
     return task is not None and asyncio.current_task(loop) is task
@@ -75,7 +83,7 @@ async def until_done(*futures: Future[Any], within: float | None = None) -> bool
     """Wait until all `futures` are done, for up to `within` seconds; say whether they are."""
     if not futures:
         return True
-    if within is None and len(futures) == 1:
+    if len(futures) == 1 and (within is None or futures[0].done()):
         await _done(futures[0])
         return True
     _, pending = await asyncio.wait(futures, timeout=within)
