@@ -200,6 +200,7 @@ class Scenario:
             self._keep(scribe, self._random.randbytes(30_000))
         if large:
             self._keep(scribes[0], self._random.randbytes((1 << 20) + 5))
+            await self._acknowledged(scribes)
             await self._stream(scribes[1], self._random.randbytes(50_000))
         await self._acknowledged(scribes)
 

@@ -489,6 +489,65 @@ async def test_whoever_was_answered_has_a_few_turns_to_come_again_into_one_batch
     assert batches_of(tmp_path) == [16] * 10
 
 
+async def test_what_nobody_waits_for_gathers_until_somebody_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("theater.journal.commits._LINGER", 3600)
+    async with opened(DiskJournal(tmp_path)) as journal:
+        scribe = Scribe(journal)
+        for round in (1, 2):
+            for _ in range(20):
+                scribe.write()
+                await asyncio.sleep(0)
+            assert journal.committed == 20 * round - 20
+            await committed(journal)
+
+    assert batches_of(tmp_path) == [20, 20]
+
+
+async def test_what_nobody_waits_for_is_committed_all_the_same(tmp_path: Path) -> None:
+    disk = SlowDisk()
+    async with opened(DiskJournal(tmp_path, calls=disk.calls)) as journal:
+        disk.forget()
+        Scribe(journal).write()
+        await disk.written()
+
+
+async def test_what_lingers_is_not_sealed_a_second_time_when_its_batch_is_large(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("theater.journal.commits._LINGER", 0)
+    async with opened(DiskJournal(tmp_path)) as journal:
+        scribe = Scribe(journal)
+        scribe.write()
+        await asyncio.sleep(0)  # now it lingers
+        for number in range(8):
+            scribe.keep(bytes([number]) * (1 << 20))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        await committed(journal)
+
+    assert batches_of(tmp_path) == [9]
+
+
+async def test_what_lingers_is_lost_with_a_journal_that_is_abandoned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("theater.journal.commits._LINGER", 0)
+    journal = DiskJournal(tmp_path)
+    await journal.open()
+    Scribe(journal).write()
+    await asyncio.sleep(0)
+    forming = journal._commits.forming
+
+    journal.abandon()
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert journal._commits.forming is forming
+    assert batches_of(tmp_path) == []
+
+
 async def test_a_large_batch_is_sealed_and_a_journal_behind_its_disk_says_so(tmp_path: Path) -> None:
     disk = SlowDisk()
     rooms: list[bool] = []

@@ -242,6 +242,26 @@ async def test_a_snapshot_that_looked_through_much_is_not_taken_again_soon(
     }  # 2,000 bytes an event, and itself
 
 
+async def test_a_snapshot_with_many_messages_that_wait_is_not_taken_again_before_many_more_came(
+    stage: Callable[..., Theater],
+) -> None:
+    async with stage(snapshots=OFTEN) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for _ in range(100):
+            busy.tell_nowait(Busy.add, 1)
+        for _ in range(200):
+            await busy.ask(Busy.add, 1)
+        await theater.settled()
+        events = list(theater.chain("busy"))
+        first, second, *_ = (event.seq for event in snapshots(events))
+        waited = 101 - sum(
+            event.body.get("handler") == "add" for event in events[:first]
+        )  # and the first ask
+
+    assert waited > 30
+    assert second - first == 4 * waited + 1
+
+
 async def test_without_a_policy_a_snapshot_is_taken_only_at_the_close(stage: Callable[..., Theater]) -> None:
     async with stage(snapshots=None) as theater:
         busy = await theater.spawn(Busy(), name="busy")

@@ -27,6 +27,7 @@ logger = logging.getLogger("theater")
 NEVER = sys.maxsize
 _BILLION = 1_000_000_000
 _PACE = 2_000  # bytes looked through for each event until the next snapshot: 20 µs; 100 MB take a second
+_LETTERS = 4  # events for each message that waits: writing one into a snapshot takes longer than handling it
 _PART = 10  # at a close, a snapshot is worth a tenth of the events that it takes otherwise
 
 
@@ -73,12 +74,14 @@ def take(cell: Cell) -> None:
     policy = cell.theater.snapshots
     before, recorder = cell.weight, cell.theater.recorder
     recorder.bulk = 0
-    cell.record("actor/snapshot", full_body(cell))
+    body = full_body(cell)
+    cell.record("actor/snapshot", body)
     cell.cost = cell.weight - before
     cell.weight = 0
     cell.stale = False
     if policy is not None:
-        cell.due = cell.events + max(policy.events, recorder.bulk // _PACE)
+        waiting = len(body.get("mailbox", ()))
+        cell.due = cell.events + max(policy.events, recorder.bulk // _PACE, waiting * _LETTERS)
 
 
 def at_close(cell: Cell) -> None:
