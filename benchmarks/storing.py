@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from benchmarks.disk import LARGE, contents, large_content
+from benchmarks.contents import GOT, LARGE, MIDDLE, SMALL, contents
 from benchmarks.gauge import Stopwatch
 from benchmarks.kinds import Case
 from benchmarks.messaging import Echo
@@ -17,9 +17,9 @@ from theater import Actor, ContentRef, History, Theater, handler
 
 class Keeper(Actor):
     @handler
-    async def keep(self, begin: int, count: int, outstanding: int) -> None:
+    async def keep(self, begin: int, count: int, size: int, outstanding: int) -> None:
         store = self.context.store
-        waiting = contents(begin, count)
+        waiting = contents(begin, count, size)
 
         async def put_in_turn() -> None:
             for content in waiting:
@@ -30,22 +30,24 @@ class Keeper(Actor):
                 tasks.start_soon(put_in_turn)
 
     @handler
-    async def keep_large(self, count: int) -> None:
-        for number in range(count):
-            await self.context.store.store(large_content(number))
-
-    @handler
-    async def read(self, count: int) -> float:
-        """Gets per second of 64 contents, over and over."""
+    async def read(self, count: int, outstanding: int) -> float:
+        """Gets per second of the same few contents, over and over."""
         store = self.context.store
-        refs: list[ContentRef] = [await store.store(content) for content in contents(0, 64)]
+        refs: list[ContentRef] = [await store.store(content) for content in contents(0, GOT)]
+
+        async def get_in_turn() -> None:
+            for number in range(count // outstanding):
+                await store.get(refs[number % GOT])
+
         with Stopwatch() as watch:
-            for number in range(count):
-                await store.get(refs[number % 64])
+            async with anyio.create_task_group() as tasks:
+                for _ in range(outstanding):
+                    tasks.start_soon(get_in_turn)
         return watch.rate(count)
 
 
-async def put(count: int, folder: Path, *, actors: int, outstanding: int) -> float:
+async def put(count: int, folder: Path, *, size: int, actors: int = 1, outstanding: int = 1) -> float:
+    """Puts per second; megabytes per second of large ones."""
     async with Theater(folder / "theater") as theater:
         keepers = [await theater.spawn(Keeper()) for _ in range(actors)]
         await theater.settled()
@@ -53,26 +55,17 @@ async def put(count: int, folder: Path, *, actors: int, outstanding: int) -> flo
         with Stopwatch() as watch:
             await asyncio.gather(
                 *(
-                    keeper.ask(Keeper.keep, number * each, each, outstanding)
+                    keeper.ask(Keeper.keep, number * each, each, size, outstanding)
                     for number, keeper in enumerate(keepers)
                 )
             )
-    return watch.rate(each * actors)
+    return watch.rate(each * actors * size / 1e6 if size == LARGE else each * actors)
 
 
-async def put_large(count: int, folder: Path) -> float:
-    """Megabytes per second."""
+async def get(count: int, folder: Path, *, outstanding: int) -> float:
     async with Theater(folder / "theater") as theater:
         keeper = await theater.spawn(Keeper())
-        with Stopwatch() as watch:
-            await keeper.ask(Keeper.keep_large, count)
-    return watch.rate(count * LARGE / 1e6)
-
-
-async def get(count: int, folder: Path) -> float:
-    async with Theater(folder / "theater") as theater:
-        keeper = await theater.spawn(Keeper())
-        return await keeper.ask(Keeper.read, count)
+        return await keeper.ask(Keeper.read, count, outstanding)
 
 
 async def verify(count: int, folder: Path) -> float:
@@ -89,10 +82,15 @@ async def verify(count: int, folder: Path) -> float:
 
 
 CASES: dict[str, Case] = {
-    "put1": partial(put, actors=1, outstanding=1),
-    "put64": partial(put, actors=1, outstanding=64),
-    "put1000": partial(put, actors=1_000, outstanding=1),
-    "put8m": put_large,
-    "get": get,
+    "put1": partial(put, size=SMALL),
+    "put64": partial(put, size=SMALL, outstanding=64),
+    "put1000": partial(put, size=SMALL, actors=1_000),
+    "put16k": partial(put, size=MIDDLE),
+    "put16k64": partial(put, size=MIDDLE, outstanding=64),
+    "put16k1000": partial(put, size=MIDDLE, actors=1_000),
+    "put8m": partial(put, size=LARGE),
+    "put8m64": partial(put, size=LARGE, outstanding=64),
+    "get": partial(get, outstanding=1),
+    "get64": partial(get, outstanding=64),
     "verify": verify,
 }
