@@ -93,6 +93,7 @@ SHELL_TEXT = """
     ending
     life
     cell
+    faded
     spawning
     sleepers
     undelivered

@@ -7,6 +7,7 @@ stands in `life`, and what a handler asks of the world in `turn` and `sending`.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Awaitable
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from theater.lanes import Lanes
 from theater.loop import Future, Task, pause, running_loop, start
 from theater.mailbox import Envelope, Mailbox
 from theater.ref import ActorRef
-from theater.restart import Reason
+from theater.restart import NORMAL
 from theater.turn import Turn
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class Cell(Mailbox):
     def __init__(self, theater: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> None:
         super().__init__(theater.loop, options.mailbox)
         self.theater = theater
-        self.world = theater.world  # bound once: 60 ns for each message
+        self.world = theater.bound[0]  # 60 ns for each message
         self.plan = plan
         self.handlers = plan.callable_by  # by function and by name
         self.id = id
@@ -58,8 +59,7 @@ class Cell(Mailbox):
         self.options = options
         self.events = 0  # in its chain
         self.due = snapshots.NEVER  # how many there are when a snapshot is looked to
-        self.weight = 0  # bytes that its chain has grown by since the last one
-        self.cost = 0  # bytes that the last one took
+        self.weight = self.cost = 0  # bytes that its chain has grown by since the last one, and that it took
         self.head: bytes | None = None
         self.actor: Actor | None = None
         self.keeper: StateKeeper | None = None  # of the last good state
@@ -84,7 +84,7 @@ class Cell(Mailbox):
         self.stopping = False  # ends when the mailbox is empty
         self.killed = False
         self.stale = False  # the record does not hold the state as it is
-        self.reason = Reason.NORMAL  # why it ends, once it does
+        self.reason = NORMAL  # why it ends, once it does
         self.started: Future[None] | None = None  # done when the first `on_start` is
         self.initial: dict[str, Any] | None = None  # plain state, for those that are restarted with it
 
@@ -199,11 +199,11 @@ class Cell(Mailbox):
         """Record what belongs to messages, where messages are recorded."""
         return self.record(kind, body) if self.theater.records_messages else -1
 
-    async def stop_for(self, asker: Cell | None) -> None:
-        await ending.stop_and_wait(self, asker)
+    def stop_for(self, asker: Cell | None) -> Awaitable[None]:
+        return ending.stop_and_wait(self, asker)
 
-    async def kill_for(self, asker: Cell | None) -> None:
-        await ending.kill_and_wait(self, asker)
+    def kill_for(self, asker: Cell | None) -> Awaitable[None]:
+        return ending.kill_and_wait(self, asker)
 
     # -- the task ----------------------------------------------------------------------------------------
 

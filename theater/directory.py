@@ -124,13 +124,13 @@ def gone(stage: Stage, actor: bytes) -> Cell:
         cell.state = "ended"
         cell.reason = Reason(last.body["reason"])
         cell.events, cell.head = last.seq + 1, last.hash
-    stage.past[actor] = cell
+    stage.past.add(cell)
     return cell
 
 
 def wake(stage: Stage, plan: ActorPlan, *, id: bytes, name: str, options: Options) -> Cell:
     """The cell of an actor that goes on; refs made while it was asleep are good again, and messages wait."""
-    cell = stage.past.pop(id, None)
+    cell = stage.past.pop(id)
     if cell is None:
         return Cell(stage, plan, id=id, name=name, options=options)
     watchers, queue, room = cell.watchers, cell.queue, cell.room

@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from theater import leftovers, limits, prompted, signals
 from theater.errors import AskCycleError, NotRunningError, TheaterError
 from theater.loop import let_others, until_done
-from theater.restart import Reason
+from theater.restart import NORMAL
 from theater.waits import Waiting, circle
 
 if TYPE_CHECKING:
     from theater.cell import Cell
 
 
-async def stop_and_wait(cell: Cell, asker: Cell | None) -> None:
-    await _end_and_wait(cell, asker, "@stop", lambda: signals.request_stop(cell, Reason.NORMAL))
+def stop_and_wait(cell: Cell, asker: Cell | None) -> Awaitable[None]:
+    return _end_and_wait(cell, asker, "@stop", _stop)
 
 
-async def kill_and_wait(cell: Cell, asker: Cell | None) -> None:
-    await _end_and_wait(cell, asker, "@kill", lambda: signals.kill(cell))
+def kill_and_wait(cell: Cell, asker: Cell | None) -> Awaitable[None]:
+    return _end_and_wait(cell, asker, "@kill", signals.kill)
 
 
-async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) -> None:
+def _stop(cell: Cell) -> None:
+    signals.request_stop(cell, NORMAL)
+
+
+async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Callable[[Cell], None]) -> None:
     cell.theater.check_open()
     if asker is None:
         if cell.state == "gone":
             raise NotRunningError(leftovers.why_not(cell))
         _note_asker(cell, None)
-        act()
-        await _until_ended(cell)
+        act(cell)
+        if not cell.has_ended:
+            await _until_ended(cell)
         if cell.theater.journal.durable:
             await cell.theater.committed()
         await let_others(len(cell.theater.cells))
@@ -50,7 +56,7 @@ async def _end_and_wait(cell: Cell, asker: Cell | None, request: str, act: Any) 
     else:
         seq = _request_end(cell, asker, body)
     _note_asker(cell, asker)
-    act()
+    act(cell)
     if not cell.has_ended:
         with Waiting(asker, cell, signals.when_ended(cell)):
             await _until_ended(cell)
@@ -78,8 +84,6 @@ def _note_asker(cell: Cell, asker: Cell | None) -> None:
 
 
 async def _until_ended(cell: Cell) -> None:
-    if cell.has_ended:
-        return
     if not cell.theater.crashed:
         await until_done(signals.when_ended(cell))
     if not cell.has_ended:

@@ -50,6 +50,7 @@ class Directive(Enum):
 
 
 PERMANENT, TRANSIENT, TEMPORARY = Restart.PERMANENT, Restart.TRANSIENT, Restart.TEMPORARY
+NORMAL = Reason.NORMAL  # by `Reason.` it takes 0.2 µs in Python 3.11
 LAST_GOOD, INITIAL = Restore.LAST_GOOD, Restore.INITIAL
 ONE_FOR_ONE, ONE_FOR_ALL, REST_FOR_ONE = Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE
 

@@ -24,10 +24,11 @@ _FINE = 2**53  # as many chances as a float holds apart
 
 def load(cell: Cell, state: dict[str, Any]) -> None:
     """Give the cell a fresh instance with this state (plain values) and let it make its scratch."""
-    actor = cell.plan.new(state, cell.theater.recall)
+    world, recall = cell.theater.bound
+    actor = cell.plan.new(state, recall)
     actor._cell = cell
     cell.actor = actor
-    cell.keeper = cell.plan.keeper(actor, cell.theater.world, cell.theater.recall)
+    cell.keeper = cell.plan.keeper(actor, world, recall)
     hook = cell.plan.hooks.get("on_load")
     if hook is not None:
         apart(cell).run(hook.call, actor)

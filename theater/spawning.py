@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from theater import limits, orders, prompted, restarting, signals, snapshots, supervisor
@@ -11,11 +12,11 @@ from theater.cell import Cell
 from theater.codec import prepare
 from theater.errors import ActorFailedError, NameTakenError, SetupError
 from theater.failure import text_of
-from theater.loop import let_others
-from theater.options import Options
+from theater.loop import Future, let_others
+from theater.options import DEFAULTS, Options
 from theater.plan import plan_of
 from theater.recorder import Line
-from theater.restart import Reason, Restore
+from theater.restart import LAST_GOOD, Reason
 from theater.script import spawn_question
 from theater.supervision import Supervision, check_name
 from theater.waits import Waiting
@@ -36,7 +37,8 @@ async def spawn_top(
 ) -> ActorRef[Any]:
     """Start an actor of the program outside; returns when its start is durable and `on_start` has ended."""
     cell, _ = _make(theater, None, actor, name, options, supervision=supervision)
-    await _started(cell)
+    if cell.started is not None:
+        await _until_started(cell, cell.started)
     if theater.journal.durable:
         await theater.committed()
     await let_others(len(theater.cells))
@@ -72,7 +74,7 @@ async def _first_steps(parent: Cell, cell: Cell, seq: int) -> None:
         if cell.started is None:  # in an earlier run
             raise ActorFailedError(f"{cell.name} ended before it had started")  # noqa: TRY301
         with _Starting(parent, cell, cell.started):
-            await _started(cell)
+            await _until_started(cell, cell.started)
     except ActorFailedError as error:
         told = {"class": "ActorFailedError", "text": limits.recordable(str(error))}
         parent.note("message/answered", end | {"error": told})
@@ -124,7 +126,17 @@ def path_of(above: Cell | None, name: str) -> str:
     Raises:
         SetupError: not a name: 1 to 255 bytes of text without `/`, not `.` or `..`.
     """
-    check_name(name)
+    return _below(above, check_name(name))
+
+
+@lru_cache
+def _stem(class_name: str) -> str:
+    """How names begin that nobody gave; twelve digits follow."""
+    digits = "0" * 12
+    return check_name(f"{class_name.lower()}-{digits}").removesuffix(digits)
+
+
+def _below(above: Cell | None, name: str) -> str:
     return name if above is None else f"{above.name}/{name}"
 
 
@@ -146,8 +158,10 @@ def _make(
     options = limits.narrowed(spawner, options)
     state = plan.copy_state(actor, theater.world)
     id = theater.entropy(16)
-    path = path_of(above, name if name is not None else f"{type(actor).__name__.lower()}-{id.hex()[:12]}")
-    if name is not None:
+    if name is None:
+        path = _below(above, f"{_stem(type(actor).__name__)}{id.hex()[:12]}")
+    else:
+        path = path_of(above, name)
         check_free(theater, path, _refusal(above, plan.class_name, name) if above is not None else None)
     cell = Cell(theater, plan, id=id, name=path, options=options)
     if supervision is not None:
@@ -210,9 +224,9 @@ def record_spawn(
         "key": theater.journal.key.data,
         "name": cell.name,
         "class": class_name,
-        "state": prepare(state, name="state"),
+        "state": prepare(state, name="state") if state else {},
         "source": cell.plan.source_digest,
-        "options": prepare(cell.options.to_plain()),
+        "options": {} if cell.options is DEFAULTS else prepare(cell.options.to_plain()),
         "supervisor": [line.id, seq, line.head],
     }
     if cell.plan.version != 1:
@@ -227,7 +241,7 @@ def record_spawn(
 
 def begin(cell: Cell, state: dict[str, Any]) -> None:
     """Make the instance and start the task."""
-    if cell.options.state is Restore.INITIAL and cell.initial is None:
+    if cell.options.state is not LAST_GOOD and cell.initial is None:
         cell.initial = state
     try:
         restarting.load(cell, state)
@@ -242,7 +256,7 @@ def begin(cell: Cell, state: dict[str, Any]) -> None:
         cell.reason = Reason.FAILED
         supervisor.bury(cell)
         raise ActorFailedError(text) from error
-    if orders.first_steps(cell, is_awaited=False):
+    if ("on_start" in cell.plan.hooks or cell.supervision) and orders.first_steps(cell, is_awaited=False):
         cell.started = cell.loop.create_future()
         cell.signals = orders.first_steps(cell, is_awaited=True)
     go(cell)
@@ -261,11 +275,9 @@ def go(cell: Cell) -> None:
         cell.waiter = theater.resting
 
 
-async def _started(cell: Cell) -> None:
-    if cell.started is None:
-        return
+async def _until_started(cell: Cell, started: Future[None]) -> None:
     try:
-        await cell.started
+        await started
     except ActorFailedError:
         await signals.until_ended(cell)
         raise

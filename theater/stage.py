@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
 
 from theater import directory, owning, signals, spawning, stashing, undelivered
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
+from theater.faded import Faded
 from theater.journal.handing import KeySource
 from theater.journal.protocol import Journal
 from theater.leftovers import Leftovers
@@ -52,8 +52,8 @@ class Stage:
 
     # fmt: off
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
-        "__weakref__", "_last_beat", "active", "asleep", "beating", "cells", "chores", "clock", "crashed",
-        "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
+        "__weakref__", "_last_beat", "active", "asleep", "beating", "bound", "cells", "chores", "clock",
+        "crashed", "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
         "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
         "resting", "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops", "views",
@@ -79,8 +79,9 @@ class Stage:
         self.clock = clock
         self.entropy = entropy
         self.journal: Journal = choose_journal(folder, keep=keep, key=key, notary=notary)
+        self.bound = self.world, self.recall  # once, and not for each cell: 64 bytes each
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
-        self.past: WeakValueDictionary[bytes, Cell] = WeakValueDictionary()  # ended, as long as a ref is held
+        self.past = Faded()
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name
@@ -159,7 +160,7 @@ class Stage:
         self.handled += cell.handled
         cell.handled = 0
         self.cells.pop(cell.id, None)
-        self.past[cell.id] = cell
+        self.past.add(cell)
         self.tops.pop(cell, None)
         if self.names.get(cell.name) is cell:
             del self.names[cell.name]
@@ -187,14 +188,9 @@ class Stage:
         return cell if cell is not None and cell.theater is self else None
 
     async def spawn_child(
-        self,
-        parent: Cell,
-        actor: Actor,
-        name: str | None,
-        options: Options,
-        supervision: Supervision | None = None,
+        self, parent: Cell, actor: Actor, name: str | None, options: Options, said: Supervision | None = None
     ) -> ActorRef[Any]:
-        return await spawning.spawn_child(parent, actor, name, options, supervision)
+        return await spawning.spawn_child(parent, actor, name, options, said)
 
     def find_for(self, cell: Cell, name: str) -> ActorRef[Any]:
         return directory.find_for(self, cell, name)

@@ -17,6 +17,7 @@ from theater.shape import Shape
 from theater.untyped import SCALARS, SURE_BITS, MisfitError, World, passes
 
 _NONE: Final = object()  # stands for a field that is not there
+_EMPTY: Final[dict[str, Any]] = {}  # of all that have none: an empty dict is 64 bytes; never changed
 _LEAVES = frozenset({datetime, UUID, ContentRef})  # besides scalars, what never changes in an untyped place
 _HEADER = 9  # bytes that MessagePack takes at most for a number or for the length of a text
 _WIDEST = 4  # bytes of a character
@@ -50,6 +51,8 @@ class State:
             TypeError: one is missing, one does not fit, or a public attribute is no field.
         """
         self.check_names(attributes)
+        if not self.fields:
+            return {}
         return {name: self.pack(name, self.value(attributes, name), world) for name in self.fields}
 
     def restore(self, plain: Mapping[str, Any], world: World) -> dict[str, Any]:
@@ -61,6 +64,8 @@ class State:
         for name in plain:
             if name not in self.fields:
                 raise TypeError(f"the recorded state has a field {name!r}, which {self.label} has not")
+        if not self.fields:
+            return {}
         return {name: self._build(field, plain, world) for name, field in self.fields.items()}
 
     def value(self, attributes: Mapping[str, Any], name: str) -> Any:
@@ -122,10 +127,10 @@ class StateKeeper:
         self._state = state
         self._world = world
         self._recall = recall  # also knows actors that are no more, of whom only the address was kept
-        self._fixed: dict[str, Any] = {}
-        self._leaves: list[str] = []  # fixed ones whose plain form is another
-        self._packed: dict[str, bytes] = {}
-        self._plain: dict[str, Any] = {}  # of the packed ones
+        self._fixed: dict[str, Any] = _EMPTY
+        self._leaves: tuple[str, ...] = ()  # fixed ones whose plain form is another
+        self._packed: dict[str, bytes] = _EMPTY
+        self._plain: dict[str, Any] = _EMPTY  # of the packed ones
         self._size = -1
         self._look(attributes)
 
@@ -195,7 +200,8 @@ class StateKeeper:
             taken[name] = value
             if kind is float or value != last:  # 0.0 and -0.0 are equal, and two values
                 differs = True
-        fixed.update(taken)
+        if taken:
+            fixed.update(taken)
         return differs
 
     def _look(self, attributes: Mapping[str, Any]) -> bool:
@@ -203,6 +209,9 @@ class StateKeeper:
         state = self._state
         if len(attributes) != self._size:
             state.check_names(attributes)
+        if not state.fields:
+            self._size = len(attributes)
+            return False
         fixed, packed, plains, differs = {}, {}, {}, False
         for name, field in state.fields.items():
             value = state.value(attributes, name)
@@ -218,8 +227,8 @@ class StateKeeper:
             else:
                 plains[name], packed[name] = self._pack(name, field, value)
                 differs = differs or packed[name] != self._packed.get(name)
-        self._fixed, self._packed, self._plain = fixed, packed, plains
-        self._leaves = [name for name, value in fixed.items() if type(value) not in SCALARS]
+        self._fixed, self._packed, self._plain = fixed or _EMPTY, packed or _EMPTY, plains or _EMPTY
+        self._leaves = tuple([name for name, value in fixed.items() if type(value) not in SCALARS])
         self._size = len(attributes)
         return differs
 
