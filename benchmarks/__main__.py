@@ -10,10 +10,13 @@ from collections.abc import Sequence
 from rich.console import Console
 
 from benchmarks.choose import ChoiceError, choose
+from benchmarks.environments import Environments
 from benchmarks.families import FAMILIES
 from benchmarks.guard import guard
 from benchmarks.harness import Harness, run_rounds
+from benchmarks.listing import show_all
 from benchmarks.options import Options, parse
+from benchmarks.prepare import prepare
 from benchmarks.rows import Row, rows
 from benchmarks.show import show
 
@@ -23,6 +26,9 @@ QUICK = 0.1  # of the counts
 def main(arguments: Sequence[str] | None = None) -> int:
     options, console = parse(arguments), Console()
     begun = time.monotonic()
+    if options.list:
+        show_all(FAMILIES, console)
+        return 0
     try:
         if options.guard:
             return guard(options.cases, console, counts=options.counts, update=options.update)
@@ -41,15 +47,19 @@ def measure(options: Options, console: Console) -> list[Row]:
     subjects = choose(
         FAMILIES, cases=options.cases, systems=options.systems, peers=options.peers, uvloop=options.uvloop
     )
-    harness = Harness(scale=QUICK if options.quick else 1.0, folder=options.folder)
+    environments = Environments(options.environments, seen=console.print)
+    prepared = prepare(subjects, python_for=environments.python_for, asked=options.peers)
+    for name, reason in prepared.absent.items():
+        console.print(f"{name} is left out: {reason}", markup=False, highlight=False)
+    harness = Harness(scale=QUICK if options.quick else 1.0, folder=options.folder, pythons=prepared.pythons)
     with console.status("measuring") as status:
         figures = run_rounds(
-            subjects,
+            prepared.subjects,
             harness,
             rounds=options.rounds,
             seen=lambda subject, number: status.update(f"round {number + 1} of {options.rounds}: {subject}"),
         )
-    return rows(subjects, figures)
+    return rows(prepared.subjects, figures)
 
 
 if __name__ == "__main__":

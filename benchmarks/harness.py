@@ -14,10 +14,8 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.kinds import Case, Subject, System
+from benchmarks.kinds import Subject
 from benchmarks.rows import Figures
-
-__all__ = ["Case", "Harness", "run_rounds"]
 
 ROOT = Path(__file__).resolve().parent.parent
 LONGEST = 300  # seconds that one figure may take
@@ -54,10 +52,10 @@ def run_rounds(
 class Harness:
     """Measures in fresh processes, each with the Python of its system."""
 
-    def __init__(self, *, scale: float, folder: Path, pythons: Mapping[System, Path] | None = None) -> None:
+    def __init__(self, *, scale: float, folder: Path, pythons: Mapping[str, Path] | None = None) -> None:
         self._scale = scale
         self._folder = folder
-        self._pythons = {system.name: str(python) for system, python in (pythons or {}).items()}
+        self._pythons = pythons or {}  # by the name of the system
 
     def __call__(self, subject: Subject) -> float:
         with tempfile.TemporaryFile("w+") as answers, tempfile.TemporaryFile("w+") as complaints:
@@ -80,7 +78,7 @@ class Harness:
     def _command(self, subject: Subject) -> list[str]:
         system = subject.system
         return [
-            self._pythons.get(system.name, sys.executable),
+            str(self._pythons.get(system.name, sys.executable)),
             *("-m", "benchmarks.one", system.module, subject.work.name, str(subject.count(self._scale))),
             *("--argument", system.argument, "--folder", str(self._folder)),
             *(["--uvloop"] if subject.uvloop else []),

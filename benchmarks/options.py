@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+ENVIRONMENTS = Path.home() / ".cache" / "theater-benchmarks"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -16,6 +18,8 @@ class Options:
     peers: Sequence[str]
     rounds: int
     quick: bool
+    list: bool
+    environments: Path
     uvloop: bool
     folder: Path
     json: Path | None
@@ -70,12 +74,20 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME,...",
         help="by these peers as well; `all` for all",
     )
+    what.add_argument("--list", action="store_true", help="show all these names, and measure nothing")
     what.add_argument("--uvloop", action="store_true", help="once more on uvloop, as rows of their own")
     how = parser.add_argument_group("how")
     how.add_argument(
         "--rounds", type=_rounds, default=3, metavar="N", help="figures of each, interleaved (3)"
     )
     how.add_argument("--quick", action="store_true", help="a tenth of the work: to see that all runs")
+    how.add_argument(
+        "--environments",
+        type=Path,
+        default=ENVIRONMENTS,
+        metavar="DIR",
+        help=f"of peers ({ENVIRONMENTS})",
+    )
     how.add_argument(
         "--folder",
         type=Path,

@@ -45,4 +45,9 @@ def cells(row: Row) -> tuple[str, str, str, str]:
         return "", row.unit, "", ""
     spread = "" if row.spread is None or len(row.figures) == 1 else f"±{row.spread:.0%}"
     ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-    return f"{row.median:,.0f}", row.unit, spread, ratio
+    return number(row.median), row.unit, spread, ratio
+
+
+def number(figure: float) -> str:
+    """Three digits at least."""
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
