@@ -18,7 +18,7 @@ class Critic(Actor):
 
 
 async def main() -> None:
-    async with Theater() as theater:
+    async with Theater(closing=0.1) as theater:  # nobody waits for the third critic
         paces = {2: 0.02, 1: 0.01, 3: 3600}
         critics = [await theater.spawn(Critic(opinion=one, pace=pace)) for one, pace in paces.items()]
         jury = await theater.spawn(Aggregator[int]())

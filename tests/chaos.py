@@ -262,8 +262,12 @@ class Chaos:
 
     def forget(self, ended: ActorRef[Player]) -> None:
         """It took all along that stood below."""
-        below = f"{ended.name}/"
-        self.alive = [one for one in self.alive if one != ended and not one.name.startswith(below)]
+        gone, below = ended.name, f"{ended.name}/"
+        self.alive = [
+            one
+            for one in self.alive
+            if not (name := one.name).startswith(below) and (name != gone or one != ended)
+        ]
 
     async def _work(self, ref: ActorRef[Player]) -> None:
         await ref.tell(Player.work, 1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +25,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--chaos-seeds", type=int, default=50, help="run the chaos test with so many seeds")
     parser.addoption("--kills", type=int, default=64, help="kill so many processes in tests/attack")
     parser.addoption("--long-attacks", action="store_true", help="tests/attack tries all it can think of")
+
+
+def pytest_collection_finish() -> None:
+    """Let the collector pass over all that was there before the first test.
+
+    With thousands of tests at hand a `gc.collect()` takes 0.1 s, and a third of a crowd's time goes to it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

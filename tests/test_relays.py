@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,15 +12,6 @@ from theater.mailbox import Envelope
 
 HOPS = 500
 FEW = 20
-
-
-@pytest.fixture(autouse=True)
-def apart() -> Iterator[None]:
-    """What other tests have left is not looked at: each look at all of it takes a third of a second."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 class Runner(Actor):
