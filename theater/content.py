@@ -37,7 +37,9 @@ class ContentRef:
         """
         if len(digest) != _DIGEST_BYTES:
             raise MalformedError("SHA-256 digest", digest, why="32 bytes")
-        return cls(digest.hex())
+        ref = object.__new__(cls)
+        object.__setattr__(ref, "hash", digest.hex())  # is well-formed: to look again would take 0.6 µs
+        return ref
 
     @classmethod
     def parse(cls, text: str) -> Self:

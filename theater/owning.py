@@ -9,6 +9,7 @@ from theater.loop import Task, start
 from theater.store import Stores
 from theater.store.decision import Place
 from theater.store.fold import Fold, fold_of
+from theater.store.requests import ready
 from theater.store.supervisor import StoreSupervisor
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class StoreOwner:
         cell = self._cell
         if kind == "store/new" and "error" not in body:
             _lend(cell.theater, str(body["store"]), store_supervisor(cell))
-        return cell.record(kind, body)
+        return cell.theater.recorder.append_prepared(cell, kind, ready(body))
 
     def place(self) -> Place:
         cell = self._cell

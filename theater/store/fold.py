@@ -78,7 +78,10 @@ class Fold:
 
     def holds(self, digest: bytes) -> bool:
         """Say whether any of the stores holds this content."""
-        return any(digest in holding.sizes for holding in self.stores.values())
+        for holding in self.stores.values():  # noqa: SIM110  # `any` is 0.5 µs of each put
+            if digest in holding.sizes:
+                return True
+        return False
 
     def view(self, readers: Mapping[bytes, bytes]) -> Self:
         """A copy for another actor; those grants stay whose readers have a successor, to that one."""
@@ -93,9 +96,7 @@ class Fold:
             return
         effect = _EFFECTS.get(kind)
         if effect is not None:
-            if "size" in body and not self.holds(body["ref"].digest):
-                self.size += body["size"]
-            effect(self.stores[body["store"]], body)
+            effect(self, self.stores[body["store"]], body)
         elif kind == New.kind:
             self.stores[body["store"]] = Holding()
             if "default" in body:
@@ -143,41 +144,45 @@ def fold_of(events: Iterable[Recorded]) -> Fold:
     return fold
 
 
-def _keep(holding: Holding, body: Body) -> None:
-    holding.keep(body["ref"].digest, body["size"])
+def _keep(fold: Fold, holding: Holding, body: Body) -> None:
+    digest, size = body["ref"].digest, body["size"]
+    if digest not in holding.sizes:
+        if not fold.holds(digest):
+            fold.size += size
+        holding.keep(digest, size)
 
 
-def _keep_at(holding: Holding, body: Body) -> None:
-    _keep(holding, body)
-    _label(holding, body)
+def _keep_at(fold: Fold, holding: Holding, body: Body) -> None:
+    _keep(fold, holding, body)
+    _label(fold, holding, body)
 
 
-def _replace_content(holding: Holding, body: Body) -> None:
-    _keep(holding, body)
-    _replace(holding, body)
+def _replace_content(fold: Fold, holding: Holding, body: Body) -> None:
+    _keep(fold, holding, body)
+    _replace(fold, holding, body)
 
 
-def _label(holding: Holding, body: Body) -> None:
+def _label(_: Fold, holding: Holding, body: Body) -> None:
     holding.add(body["label"], body["ref"].digest)
 
 
-def _replace(holding: Holding, body: Body) -> None:
+def _replace(_: Fold, holding: Holding, body: Body) -> None:
     holding.labels[body["label"]] = {body["ref"].digest: None}
 
 
-def _remove(holding: Holding, body: Body) -> None:
+def _remove(_: Fold, holding: Holding, body: Body) -> None:
     holding.labels.pop(body["label"], None)
 
 
-def _remove_from(holding: Holding, body: Body) -> None:
+def _remove_from(_: Fold, holding: Holding, body: Body) -> None:
     holding.drop(body["label"], body["ref"].digest)
 
 
-def _grant(holding: Holding, body: Body) -> None:
+def _grant(_: Fold, holding: Holding, body: Body) -> None:
     holding.readers.add(body["to"])
 
 
-_EFFECTS: dict[str, Callable[[Holding, Body], None]] = {
+_EFFECTS: dict[str, Callable[[Fold, Holding, Body], None]] = {
     Keep.kind: _keep,
     KeepAtLabel.kind: _keep_at,
     ReplaceContentAtLabel.kind: _replace_content,
