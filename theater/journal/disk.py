@@ -27,6 +27,7 @@ from theater.journal.log import SEGMENT_BYTES, Writes
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
 from theater.journal.taking import take_folder
+from theater.journal.walk import Place
 from theater.keys import VerifyKey
 from theater.loop import Future, running_loop, until_done
 
@@ -155,8 +156,9 @@ class DiskJournal:
             self._put_file(digest, content)
         else:
             batch = commits.forming
-            with content_errors():
-                self._log.reserve(batch.end_with(len(content)))
+            if batch.end_with(len(content)) > batch.room:
+                with content_errors():
+                    batch.room = self._log.reserve(Place(batch.segment, batch.end_with(len(content))))
             position = batch.add(BLOB, digest, content)
             self._index.held.place(digest, position)
         if not commits.is_busy:

@@ -34,8 +34,10 @@ class Writes(Protocol):
         """Where the batch behind the one that ends at `place` begins; called on the event loop."""
         ...
 
-    def reserve(self, place: Place) -> None:
+    def reserve(self, place: Place) -> int:
         """See to it that the log can be written up to `place`; called on the event loop.
+
+        Returns up to which offset there is room for contents in that segment.
 
         Raises:
             OSError: the disk has no room for it.
@@ -99,12 +101,11 @@ class Log:
             return place
         return Place(following.number, 0) if following.number > place.segment else place
 
-    def reserve(self, place: Place) -> None:
+    def reserve(self, place: Place) -> int:
         following = self._next
         if following is not None and following.number == place.segment:
-            following.reserve(place.offset)
-        else:
-            self._current.reserve(place.offset)
+            return following.reserve(place.offset)
+        return self._current.reserve(place.offset)
 
     def write(self, batch: Pending) -> None:
         """Write a batch, the files that it names first, and wait until all of it is on the disk."""

@@ -28,6 +28,7 @@ class Pending:
         "files",
         "finish",
         "note",
+        "room",
         "segment",
         "size",
         "start",
@@ -39,6 +40,7 @@ class Pending:
         self.segment, self.start = place
         self.base = (place.segment << SEGMENT_SHIFT) + place.offset  # position of the buffer's first byte
         self.buffer = bytearray()
+        self.room = 0  # contents may go up to this offset; what was not asked for is not known
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Drafts, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
@@ -64,16 +66,15 @@ class Pending:
         """Where the log goes on behind it."""
         return Place(self.segment, self.start + len(self.buffer))
 
-    def end_with(self, more: int) -> Place:
-        """The same with a content of `more` bytes in it, and a commit."""
-        return Place(self.segment, self.start + len(self.buffer) + more + _COMMIT_ROOM)
+    def end_with(self, more: int) -> int:
+        """Up to which offset it would go with a content of `more` bytes in it, and a commit."""
+        return self.start + len(self.buffer) + more + _COMMIT_ROOM
 
     def add(self, kind: int, digest: bytes, rest: bytes) -> int:
         """Add a frame whose payload begins with a digest; returns its position."""
         position = self.base + len(self.buffer)
-        head = pack_head(len(digest) + len(rest), kind)
-        check = crc32(rest, crc32(digest, crc32(head)))
-        self.buffer += pack_check(check) + head + digest
+        lead = pack_head(len(digest) + len(rest), kind) + digest
+        self.buffer += pack_check(crc32(rest, crc32(lead))) + lead
         self.buffer += rest
         return position
 

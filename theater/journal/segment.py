@@ -64,8 +64,8 @@ class Segment:
                 raise
         self._calls.sync(self._descriptor)
 
-    def reserve(self, end: int) -> None:
-        """See to it that the log can be written up to `end`, and events behind it.
+    def reserve(self, end: int) -> int:
+        """See to it that the log can be written up to `end`, and events behind it; returns the furthest end.
 
         Raises:
             OSError: the disk has no room for it.
@@ -82,6 +82,7 @@ class Segment:
                 ample = need
                 self._calls.allocate(self._descriptor, room, need)
             self._reserved = room + ample
+        return self.room - EVENTS_ROOM
 
     def finish(self) -> None:
         """Drop the zeros behind the log."""

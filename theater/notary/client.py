@@ -98,15 +98,15 @@ class NotaryLog:
             return place
         return Place(self._next, 0)
 
-    def reserve(self, place: Place) -> None:
-        """See to it that the log can be written up to `place`.
+    def reserve(self, place: Place) -> int:
+        """See to it that the log can be written up to `place`; returns up to which offset there is room.
 
         Raises:
             OSError: the disk has no room for it, or the notary has ended.
         """
-        room = self._next_room if place.segment == self._next else self._room
-        if place.offset + EVENTS_ROOM > room:
+        if place.offset + EVENTS_ROOM > self._room_in(place.segment):
             self._learn(*self._control.ask("reserve", *place))
+        return self._room_in(place.segment) - EVENTS_ROOM
 
     def write(self, batch: Pending) -> None:
         """Have a batch signed and written, and the contents before it; called by the writer thread."""
@@ -150,6 +150,9 @@ class NotaryLog:
         if new is not None:
             raise SetupError("a notary alone has the keys, and makes the next one")
         return Handover(VerifyKey(self._contents.ask("next key")))
+
+    def _room_in(self, segment: int) -> int:
+        return self._next_room if segment == self._next else self._room
 
     def _learn(self, room: int, following: int, following_room: int) -> None:
         self._room, self._next, self._next_room = room, following, following_room
