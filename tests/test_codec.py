@@ -48,6 +48,12 @@ def same(left: Any, right: Any) -> bool:
     return repr(left) == repr(right) if isinstance(left, float) else bool(left == right)
 
 
+@given(st.dictionaries(st.binary(), st.none()))
+@example({bytes(256): None, bytes(255): None, b"b": None, b"a": None, b"": None})
+def test_keys_that_are_bytes_stand_in_the_order_of_their_encoded_bytes(value: dict[bytes, None]) -> None:
+    assert list(decode(encode(value))) == sorted(value, key=encode)
+
+
 @given(plain_values)
 def test_every_plain_value_arrives_as_what_it_was(value: object) -> None:
     assert same(decode(encode(value)), value)

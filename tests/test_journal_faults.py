@@ -318,6 +318,29 @@ async def test_a_blob_that_does_not_fit_is_refused_and_others_go_on(tmp_path: Pa
     assert len(list((tmp_path / "theater" / "tmp").iterdir())) == 0
 
 
+async def test_contents_of_one_batch_that_outgrow_its_room_are_refused(tmp_path: Path) -> None:
+    ends: list[int] = []
+
+    def allocate(descriptor: int, start: int, length: int) -> None:
+        if start + length > 1 << 20:
+            raise OSError(errno.ENOSPC, "no room")
+        os.posix_fallocate(descriptor, start, length)
+        ends.append(start + length)
+
+    journal = DiskJournal(tmp_path / "theater", calls=Calls(allocate=allocate))
+    await journal.open()
+    scribe = Scribe(journal)
+
+    with pytest.raises(DiskFullError):
+        for number in range(2_000):
+            scribe.keep(number.to_bytes(1_024))
+
+    assert 0.7 * (1 << 20) < journal._commits.forming.end.offset <= ends[-1]
+    assert 500 < journal.size < 1_024
+    assert len(ends) < 12
+    await journal.close()
+
+
 async def test_where_there_is_no_ample_room_just_enough_is_taken(tmp_path: Path) -> None:
     disk = FailingDisk()
     journal = DiskJournal(tmp_path / "theater", calls=disk.calls)

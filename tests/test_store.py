@@ -630,6 +630,53 @@ async def test_many_requests_leave_other_tasks_their_turn(store: Store, player: 
     assert max(after - before for before, after in pairwise(seen)) <= 64
 
 
+@pytest.mark.parametrize("method", ["get", "exists", "get_by_label", "list_labels", "calculate_total_size"])
+async def test_a_supervisor_that_rests_answers_a_read_where_it_is_made(
+    store: Store, player: Player, method: str
+) -> None:
+    await store.store(b"never stored")
+    await settle()
+    before = len(player.told())
+
+    asked = METHODS[method](store)
+
+    with pytest.raises(StopIteration):  # it has returned, and never waited
+        asked.__await__().send(None)
+    assert kinds(player)[before:] == [method]
+
+
+async def test_reads_in_a_row_leave_other_tasks_their_turn(store: Store) -> None:
+    await store.list_labels()
+    answered: list[int] = []
+    seen: list[int] = []
+
+    async def ask() -> None:
+        for number in range(1_000):
+            await store.list_labels()
+            answered.append(number)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(ask)
+        while len(answered) < 1_000:
+            seen.append(len(answered))
+            await checkpoint()
+
+    assert len(seen) > 15
+    assert max(after - before for before, after in pairwise(seen)) <= 128
+
+
+async def test_a_request_never_overtakes_one_that_waits_for_a_thread(store: Store, player: Player) -> None:
+    await store.list_labels()
+    await settle()
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(store.store, LARGE)
+        await checkpoint()
+        tasks.start_soon(store.list_labels)
+
+    assert kinds(player)[2:] == ["store", "list_labels"]
+
+
 async def test_an_asker_that_gave_up_withdraws_what_was_not_begun(
     store: Store, player: Player, journal: HeldJournal
 ) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theater.codec import decode, encode
+from theater.codec import decode, encode, pack
 from theater.content import ContentRef
 from theater.errors import (
     ContentNotFoundError,
@@ -45,6 +45,7 @@ from theater.store.requests import (
     checked_ref,
     checked_store_id,
     copied,
+    ready,
 )
 
 MINE = "00" * 16
@@ -279,6 +280,25 @@ EVERY_REQUEST: list[Request[Any]] = [
 ]
 
 every_request = pytest.mark.parametrize("request_", EVERY_REQUEST, ids=lambda each: each.kind)
+
+
+NAMED = [KeepStream(OTHER).named(ref(A).digest, 1), KeepFile(OTHER, "/etc/motd").named(ref(A).digest, 1)]
+NAMELESS = [KeepAtLabel(OTHER, "x"), ReplaceContentAtLabel(OTHER, "x"), Keep(OTHER)]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [*EVERY_REQUEST, *NAMED, *NAMELESS, New(MINE), New(MINE, default=True)],
+    ids=lambda one: one.kind,
+)
+def test_a_body_made_ready_packs_to_what_the_codec_writes(request_: Request[Any]) -> None:
+    asked = request_.body()
+    refused = Decision(asked).refused(ValueError("no")).body
+    granted = {**asked, "owner": list(PLACE)}
+
+    assert [pack(ready(body)) for body in (asked, refused, granted)] == list(
+        map(encode, (asked, refused, granted))
+    )
 
 
 @every_request

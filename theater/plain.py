@@ -41,7 +41,7 @@ NAIVE, AWARE = Struct(">qB"), Struct(">qBq")
 EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall clock has no zone
 MICROSECOND = timedelta(microseconds=1)
 
-_TEXT = {str}
+_TEXT, _BYTES = {str}, {bytes}
 _KEYS = frozenset({str, bytes, int, bool})
 _LEAST, _MOST = -(2**63), 2**64 - 1
 _ID_BYTES, _DIGEST_BYTES = 16, 32
@@ -173,7 +173,7 @@ def _map(value: dict[Any, object], room: int) -> dict[Any, object]:
     if not room:
         raise _UnfitError("nested too deep, or a circle")
     kinds = set(map(type, value))
-    if kinds == _TEXT and "".join(value).isascii():
+    if kinds == _BYTES or (kinds == _TEXT and "".join(value).isascii()):
         keys = sorted(sorted(value), key=len)  # the header is the length, so the shorter comes first
     elif kinds <= _KEYS:
         keys = sorted(value, key=lambda key: pack(form(key, 0)))

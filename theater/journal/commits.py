@@ -120,6 +120,8 @@ class Commits:
 
     def pending(self, position: int, length: int) -> bytes | None:
         """Bytes that are not known to be on the disk yet; any thread may call it."""
+        if position < self.committed_to:
+            return None
         for batch in self._unwritten():
             found = batch.read(position, length)
             if found is not None:

@@ -26,6 +26,7 @@ from theater.journal.index import Index
 from theater.journal.log import SEGMENT_BYTES, Writes
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
+from theater.journal.reading import OpenSegments
 from theater.journal.taking import take_folder
 from theater.journal.walk import Place
 from theater.keys import VerifyKey
@@ -42,6 +43,7 @@ class DiskJournal:
     _log: Writes
     _index: Index
     _lookup: Lookup
+    _segments: OpenSegments
     _opened: Opened
 
     def __init__(
@@ -81,7 +83,8 @@ class DiskJournal:
         self._commits = commits = Commits(
             self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
         )
-        self._lookup = Lookup(opened.folder, opened.index, pending=commits.pending, writing=commits.writing)
+        self._segments = files = OpenSegments(opened.folder)
+        self._lookup = Lookup(opened.folder, opened.index, commits, read_at=files.read_at)
         self.size = opened.index.size
         self.cut = opened.cut
         self._is_open = True
@@ -230,9 +233,7 @@ class DiskJournal:
             self._commits.has_ended = True
             self._log.unwatch()
             self._commits.stop()
-            self._commits.drop()
-            self._log.close()
-            self._opened.lock.release()
+            self._let_go()
 
     def _go_on_with(self, actor: bytes, data: bytes) -> array[int]:
         """The positions of a chain whose first event since the opening this is.
@@ -256,9 +257,13 @@ class DiskJournal:
         except OSError as error:
             raise failure("all is committed, but the folder could not be closed", error) from error
         finally:
-            commits.drop()
-            self._log.close()
-            self._opened.lock.release()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._commits.drop()
+        self._segments.close()
+        self._log.close()
+        self._opened.lock.release()
 
     def _put_file(self, digest: bytes, content: bytes) -> None:
         """Leave a large content to the writer, with its room reserved."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import islice
+from typing import Protocol
 from zlib import crc32
 
 from theater.errors import ContentNotFoundError, CorruptJournalError, HistoryCutError
@@ -35,12 +36,24 @@ def _events_in(chunk: bytes) -> Iterator[bytes]:
         at = frames[-1][2]
 
 
-def _nothing_pending(position: int, length: int) -> None:
-    del position, length
+class Unwritten(Protocol):
+    """What is not on the disk yet; any thread may ask."""
+
+    def pending(self, position: int, length: int) -> bytes | None:
+        """Bytes at a position, if they are not known to be on the disk."""
+        ...
+
+    def writing(self, digest: bytes) -> bytes | None:
+        """A content whose file may not be there."""
+        ...
 
 
-def _nothing_written(digest: bytes) -> None:
-    del digest
+class _Nothing:
+    def pending(self, position: int, length: int) -> None:
+        del position, length
+
+    def writing(self, digest: bytes) -> None:
+        del digest
 
 
 class Lookup:
@@ -50,15 +63,15 @@ class Lookup:
         self,
         folder: Folder,
         index: Index,
+        unwritten: Unwritten | None = None,
         *,
-        pending: Callable[[int, int], bytes | None] = _nothing_pending,
-        writing: Callable[[bytes], bytes | None] = _nothing_written,
+        read_at: Callable[[int, int, int], bytes] | None = None,
     ) -> None:
-        """Take what is not on the disk yet from `pending`, by position, and from `writing`, by digest."""
+        """Take from `unwritten` what the disk lacks; bytes of segments come from `read_at`, or the folder."""
         self._folder = folder
+        self._read_at = read_at or folder.read_at
         self._index = index
-        self._pending = pending
-        self._writing = writing
+        self._unwritten: Unwritten = unwritten or _Nothing()
         index.held.digest_at = self._digest_at
 
     def event(self, actor: bytes, seq: int) -> bytes:
@@ -166,7 +179,7 @@ class Lookup:
     def _from_file(self, digest: bytes, offset: int, length: int) -> bytes:
         if digest not in self._index.held.files:
             raise ContentNotFoundError(f"sha256:{digest.hex()} is not in this journal")
-        content = self._writing(digest)
+        content = self._unwritten.writing(digest)
         if content is None:
             return self._folder.read_blob(digest, offset, length)
         return content[offset : offset + length]
@@ -187,7 +200,7 @@ class Lookup:
         return kind, found[HEADER_BYTES:end]
 
     def _bytes(self, position: int, length: int) -> bytes:
-        pending = self._pending(position, length)
+        pending = self._unwritten.pending(position, length)
         if pending is not None:
             return pending
-        return self._folder.read_at(position >> SEGMENT_SHIFT, position & _OFFSET, length)
+        return self._read_at(position >> SEGMENT_SHIFT, position & _OFFSET, length)

@@ -48,7 +48,7 @@ class Preview(Struct, frozen=True):
 class StoreSupervisor:
     """Persists what one actor stores, and puts every request into that actor's chain."""
 
-    __slots__ = ("_journal", "_loop", "_mailbox", "_task", "_taken", "_waiter", "fold", "owner")
+    __slots__ = ("_journal", "_loop", "_mailbox", "_taken", "_task", "_waiter", "fold", "owner")
 
     def __init__(self, owner: Owner, loop: Loop, fold: Fold | None = None) -> None:
         self.owner = owner
@@ -191,9 +191,7 @@ class StoreSupervisor:
                 decision = self._unread(get, decision, error)
             self._settle(get, decision, answer)
 
-    def _carry_out(
-        self, request: Request[Any] | Preview, content: bytes | None, answer: Future[Any]
-    ) -> bool:
+    def _carry_out(self, request: Request[Any] | Preview, content: bytes | None, answer: Future[Any]) -> bool:
         """Decide, record, answer, all at one go; False: content is large, nothing was done."""
         if content is not None and isinstance(request, Keeping):
             if len(content) > SMALL:
