@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from benchmarks.families.busy import BUSY
 from benchmarks.families.contents import CONTENTS, READING
 from benchmarks.families.failures import FAILURES
 from benchmarks.families.lasting import LASTING, PASTS
@@ -12,6 +13,7 @@ FAMILIES = (
     FAILURES,
     CONTENTS,
     READING,
+    BUSY,
     LASTING,
     PASTS,
 )
