@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+PAGE = Path("docs/explanation/performance.md")
 ENVIRONMENTS = Path.home() / ".cache" / "theater-benchmarks"
 
 
@@ -22,14 +25,20 @@ class Options:
     environments: Path
     uvloop: bool
     folder: Path
+    figures: Path | None
     json: Path | None
+    charts: Path | None
+    docs: Path | None
+    command: str  # as it was typed
     guard: bool
     update: bool
     counts: int | None
 
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    return Options(**vars(_parser().parse_args(arguments)))
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    command = shlex.join(["python", "-m", "benchmarks", *given])
+    return Options(**vars(_parser().parse_args(given)), command=command)
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -97,6 +106,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     kept = parser.add_argument_group("what to keep")
     kept.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
+    kept.add_argument("--charts", type=Path, metavar="DIR", help="draw charts here, as SVG and PNG")
+    kept.add_argument(
+        "--docs",
+        type=Path,
+        nargs="?",
+        const=PAGE,
+        metavar="PAGE",
+        help=f"put all into a page ({PAGE})",
+    )
+    kept.add_argument(
+        "--from", dest="figures", type=Path, metavar="FILE", help="measure nothing: take what --json wrote"
+    )
     _add_guard(parser)
     return parser
 

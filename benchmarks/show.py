@@ -1,41 +1,43 @@
-"""What a person sees: a table for each family, and below it why figures are missing."""
+"""What a person sees: a table for each family, and below them why figures are missing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.kinds import Family, Work
+from benchmarks.kinds import Family
+from benchmarks.report import Report, Section, sections
 from benchmarks.rows import Row
 
 HEAD = ("case", "system", "median", "unit", "spread", "of the limit")
 
 
-def show(found: Sequence[Row], families: Sequence[Family], console: Console) -> None:
-    for family in families:
-        works = {work.name: work for work in family.works}
-        if mine := [row for row in found if row.case in works and row.figures]:
-            console.print(table(family.title, mine, works))
-    for row in found:
+def show(report: Report, families: Sequence[Family], console: Console) -> None:
+    for section in sections(report, families):
+        console.print(table(section))
+    for row in report.rows:
         if row.error:
             console.print(
                 f"{row.case}:{row.system} has no figure: {row.error}", highlight=False, markup=False
             )
+    for name, reason in report.absent.items():
+        console.print(f"{name} was left out: {reason}", highlight=False, markup=False)
 
 
-def table(title: str, found: Sequence[Row], works: Mapping[str, Work]) -> Table:
-    shown = Table(title=title, title_justify="left", title_style="bold")
+def table(section: Section) -> Table:
+    titles = {work.name: work.title for work in section.family.works}
+    shown = Table(title=section.title, title_justify="left", title_style="bold")
     for column in HEAD:
         shown.add_column(column, justify="left" if column in {"case", "system", "unit"} else "right")
     before = ""
-    for row in found:
-        case = works[row.case].title
-        if case != before:
+    for row in section.rows:
+        title = titles[row.case]
+        if title != before:
             shown.add_section()
-        shown.add_row("" if case == before else case, row.system, *cells(row))
-        before = case
+        shown.add_row("" if title == before else title, row.system, *cells(row))
+        before = title
     return shown
 
 
