@@ -118,6 +118,16 @@ def test_the_quick_way_and_the_careful_way_judge_alike(value: object, draw: st.D
     assert judged(decode) == judged(lambda data: codec._careful(data, 64))
 
 
+@pytest.mark.parametrize("more", [0, 30])
+@pytest.mark.parametrize("text", ["b", "é"])
+def test_keys_stand_in_the_order_of_their_bytes_however_many_there_are(text: str, more: int) -> None:
+    keys = ["ccc", "aa", text, "a", *(f"{number:04}" for number in range(more))]
+
+    packed = [encode({key: None}) for key in keys]
+
+    assert list(decode(encode(dict.fromkeys(keys)))) == [keys[packed.index(one)] for one in sorted(packed)]
+
+
 def test_bytes_with_many_changes_raise_nothing_but_malformed() -> None:
     chance = random.Random(4)
     seeds = [

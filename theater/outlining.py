@@ -17,6 +17,8 @@ from theater.parts import TOTAL, Get, Put, content_of, part, whole
 _LONG_BYTES = 1024  # a longer bytes value leaves the event
 _LARGE_PART = 32 * 1024  # so does a part of a body that packs to more
 _BODY_ROOM = 48 * 1024  # what all parts of a body together may take of an event's 65,535 bytes
+_SMALL = frozenset({type(None), bool, int, float, str})  # of these none is outlined by itself
+_CONTAINERS = frozenset({list, tuple, set, frozenset})
 _REF_BYTES = 1 + 1 + 34 + 9  # an outlined value, without the header of its extension
 
 
@@ -31,26 +33,28 @@ def outline(body: Any, put: Put) -> Any:
     Raises:
         TypeError: the body cannot be packed, or a part packs to more than can be read again.
     """
-    if len(encode(body, name="body", depth=BODY_DEPTH)) <= _LONG_BYTES:
-        return body
     parts: Any = body if type(body) in (dict, list) else [body]
-    keys: Iterable[Any] = parts if type(parts) is dict else range(len(parts))
-    small: Any = dict(parts) if type(parts) is dict else list(parts)
-    packed: dict[Any, bytes] = {}
+    room = BODY_DEPTH - (parts is body)
+    packed = {key: encode(part, name=f"body.{key}", depth=room) for key, part in _members(parts)}
+    if sum(map(len, packed.values())) <= _LONG_BYTES:
+        return body
+    small: Any = parts.copy()
     holding = set()  # bytes that have left it already
-    for key in keys:
-        state = encode(parts[key], depth=BODY_DEPTH) if key == "state" else b""
-        if len(state) > _LARGE_PART:
-            packed[key] = state
-            continue
+    for key, size in [(key, len(one)) for key, one in packed.items()]:
+        if size <= _LONG_BYTES or (key == "state" and size > _LARGE_PART):
+            continue  # a copy of a thousand messages that wait costs 2 ms
         left: list[bytes] = []
-        small[key] = _swap(parts[key], partial(_as_bytes, put=put, left=left))
-        packed[key] = encode(small[key], depth=BODY_DEPTH)
+        swapped = _swap(parts[key], partial(_as_bytes, put=put, left=left))
         if left:
             holding.add(key)
+            small[key], packed[key] = swapped, encode(swapped, depth=room)
     for key in _too_large({key: len(one) for key, one in packed.items()}):
         small[key] = _as_packed(packed[key], put, in_parts=key not in holding)
     return small if parts is body else small[0]
+
+
+def _members(parts: Any) -> Iterable[tuple[Any, Any]]:
+    return parts.items() if type(parts) is dict else enumerate(parts)
 
 
 def _too_large(sizes: dict[Any, int]) -> list[Any]:
@@ -124,10 +128,10 @@ def _content(item: Outlined, get: Get) -> bytes:
 
 
 def _swap(value: Any, step: Callable[[Any], object]) -> Any:
-    """Copy a value with `step` applied to all that is no container."""
+    """Copy a value with `step` applied to all that is neither a container nor of `_SMALL`."""
     kind = type(value)
-    if kind in (list, tuple, set, frozenset):
-        return kind(_swap(item, step) for item in value)
-    if kind is dict:
-        return {key: _swap(item, step) for key, item in value.items()}
+    if kind is dict:  # without a call for what is small it takes half the time
+        return {key: item if type(item) in _SMALL else _swap(item, step) for key, item in value.items()}
+    if kind in _CONTAINERS:
+        return kind([item if type(item) in _SMALL else _swap(item, step) for item in value])
     return step(value)
