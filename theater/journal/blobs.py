@@ -19,6 +19,10 @@ class Drafts(Protocol):
         """Add bytes."""
         ...
 
+    def sync(self) -> None:
+        """Begin early with what `publish` sees to in any case."""
+        ...
+
     def publish(self, digest: bytes) -> None:
         """Sync the content, and give it the name by which it is found from then on."""
         ...
@@ -49,6 +53,10 @@ class Draft:
     def write(self, chunk: bytes) -> None:
         write_all(self._calls, self._descriptor, chunk, self._size)
         self._size += len(chunk)
+
+    def sync(self) -> None:
+        """Begin early with what `publish` sees to in any case."""
+        self._calls.sync(self._descriptor)
 
     def publish(self, digest: bytes) -> None:
         """Sync the content, and give it the name by which it is found from then on."""

@@ -16,10 +16,11 @@ from anyio import to_thread
 
 from theater.checkpoint import Checkpoint, Note
 from theater.errors import CorruptJournalError, JournalFailedError, SetupError
+from theater.journal.ahead import Ahead
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
-from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, FILE, file_size, pack_check, pack_head
+from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, pack_check, pack_head
 from theater.journal.handing import Handover, KeySource
 from theater.journal.heading import parent_of, time_of
 from theater.journal.index import Index
@@ -28,6 +29,7 @@ from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
 from theater.journal.reading import OpenSegments
 from theater.journal.taking import take_folder
+from theater.journal.unnamed import Unnamed
 from theater.journal.walk import Place
 from theater.keys import VerifyKey
 from theater.loop import Future, running_loop, until_done
@@ -44,6 +46,7 @@ class DiskJournal:
     _index: Index
     _lookup: Lookup
     _segments: OpenSegments
+    _unnamed: Unnamed
     _opened: Opened
 
     def __init__(
@@ -71,7 +74,6 @@ class DiskJournal:
             )
         )
         self._newest: bytes | None = None
-        self._unnamed: dict[bytes, int] = {}  # contents in files that no event names yet, and their sizes
         self._is_open = False
 
     async def open(self) -> None:
@@ -80,6 +82,7 @@ class DiskJournal:
             raise SetupError("a journal lives in an asyncio event loop: open it from a coroutine of one")
         self._opened, self._log = opened, _ = await to_thread.run_sync(self._take, self._origin)
         self._index = opened.index
+        self._unnamed = Unnamed(opened.index.held)
         self._commits = commits = Commits(
             self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
         )
@@ -128,8 +131,8 @@ class DiskJournal:
         commits = self._commits
         if commits.has_ended:
             raise commits.refusal()
-        if self._unnamed:
-            self._name(data, blobs)
+        if self._unnamed.sizes:
+            self._unnamed.name(commits.forming, data, blobs)
         positions = self._index.events.get(actor)
         if positions is None:
             positions = self._go_on_with(actor, data)
@@ -148,15 +151,26 @@ class DiskJournal:
         elif not commits.is_busy:
             commits.wake()
 
+    def ahead(self, content: bytes) -> Ahead | None:
+        if len(content) <= BLOB_LIMIT or self._commits.has_ended:
+            return None
+        try:
+            return Ahead(self._log.draft(len(content)), content, put=self._put)
+        except OSError:  # `put` will meet it, too, and say so of a content that has a name
+            return None
+
     def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
         del kept  # a folder keeps all contents
+        self._put(digest, content, None)
+
+    def _put(self, digest: bytes, content: bytes, ahead: Ahead | None) -> None:
         commits = self._commits
         if commits.has_ended:
             raise commits.refusal()
         if self.holds(digest):
             return
         if len(content) > BLOB_LIMIT:
-            self._put_file(digest, content)
+            self._put_file(digest, content, ahead)
         else:
             batch = commits.forming
             if batch.end_with(len(content)) > batch.room:
@@ -190,7 +204,7 @@ class DiskJournal:
         self._index.held.forget(digest)
 
     def ingest(self) -> DiskIngest:
-        return DiskIngest(lambda: self._log.draft(0), holds=self.holds, published=self._publish)
+        return DiskIngest(lambda: self._log.draft(0), holds=self.holds, published=self._unnamed.publish)
 
     def then(self, future: Future[T], result: T) -> None:
         self._commits.then(future, result)
@@ -265,31 +279,17 @@ class DiskJournal:
         self._log.close()
         self._opened.lock.release()
 
-    def _put_file(self, digest: bytes, content: bytes) -> None:
+    def _put_file(self, digest: bytes, content: bytes, ahead: Ahead | None) -> None:
         """Leave a large content to the writer, with its room reserved."""
         with content_errors():
-            draft = self._log.draft(len(content))
+            draft = ahead or self._log.draft(len(content))
+        if ahead is not None:
+            ahead.is_used = True
         batch = self._commits.forming
         batch.files.append((draft, digest, content))
         batch.file_bytes += len(content)
-        self._publish(digest, len(content))
+        self._unnamed.publish(digest, len(content))
         self._commits.weigh()
-
-    def _publish(self, digest: bytes, size: int) -> None:
-        """A content is, or will be, in its file; worker threads call this too."""
-        self._index.held.files[digest] = size
-        self._unnamed[digest] = size
-
-    def _name(self, data: bytes, blobs: Sequence[bytes]) -> None:
-        """Write down the files that this event is the first to name, itself or by one of its `blobs`.
-
-        Others are swept at the next opening.
-        """
-        batch = self._commits.forming
-        for digest, size in tuple(self._unnamed.items()):
-            if digest in data or digest in blobs:
-                batch.add(FILE, digest, file_size(size))
-                del self._unnamed[digest]
 
     def _tell_failure(self, error: JournalFailedError) -> None:
         if self.on_failure is not None:

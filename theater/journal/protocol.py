@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from theater.checkpoint import Note
+from theater.journal.ahead import Ahead
 from theater.journal.handing import Handover, KeySource
 from theater.keys import VerifyKey
 from theater.loop import Future
@@ -93,6 +94,13 @@ class Journal(Protocol):
 
         Raises:
             JournalFailedError: the journal has failed.
+        """
+        ...
+
+    def ahead(self, content: bytes) -> Ahead | None:
+        """Make ready to write a content while it is hashed; None: it is not worth it, or there is no room.
+
+        Whoever asks has a worker thread `run` it, may `put` it then, and drops it in the end.
         """
         ...
 

@@ -12,30 +12,27 @@ after some requests in a row it is woken all the same, so that other tasks have 
 from __future__ import annotations
 
 from collections import deque
-from hashlib import sha256
 from typing import Any
 
 from anyio import to_thread
 from msgspec import Struct
 
-from theater.content import ContentRef
 from theater.errors import (
-    ContentNotFoundError,
     CorruptContentError,
     DiskFullError,
     NotAllowedError,
     NotRunningError,
 )
-from theater.journal.protocol import Journal
+from theater.journal.ahead import Ahead
 from theater.loop import Future, Loop, Task, pause
 from theater.store import again
 from theater.store.decision import Decision, Place, decide, decide_granted
 from theater.store.fold import Fold
+from theater.store.hashing import SMALL, digest_of, in_thread, verified
 from theater.store.owner import Owner
 from theater.store.permission import refusal
 from theater.store.requests import Answer, Get, Keeping, New, OfRef, Request
 
-SMALL = 65_536  # bytes that are hashed on the loop (37 µs); a thread hop costs 40 to 130 µs
 _SLICE = 64  # requests until other tasks have their turn
 
 
@@ -180,8 +177,7 @@ class StoreSupervisor:
         if self._carry_out(request, content, answer):
             return
         if isinstance(request, Keeping) and content is not None:
-            named = request.named(await to_thread.run_sync(_hash, content), len(content))
-            self._settle(named, self._put(named, content), answer)
+            await self._keep_large(request, content, answer)
         elif isinstance(request, Get):
             get, decision = request, self._decide(request)
             try:
@@ -191,12 +187,24 @@ class StoreSupervisor:
                 decision = self._unread(get, decision, error)
             self._settle(get, decision, answer)
 
+    async def _keep_large(self, request: Keeping, content: bytes, answer: Future[Any]) -> None:
+        """Hash it in one thread, while another writes what is large enough for a file."""
+        ahead = self._journal.ahead(content)
+        try:
+            if ahead is not None:
+                self.owner.start(in_thread(ahead.run))
+            named = request.named(await to_thread.run_sync(digest_of, content), len(content))
+            self._settle(named, self._put(named, content, ahead), answer)
+        finally:
+            if ahead is not None:
+                ahead.drop()
+
     def _carry_out(self, request: Request[Any] | Preview, content: bytes | None, answer: Future[Any]) -> bool:
         """Decide, record, answer, all at one go; False: content is large, nothing was done."""
         if content is not None and isinstance(request, Keeping):
             if len(content) > SMALL:
                 return False
-            request = request.named(_hash(content), len(content))
+            request = request.named(digest_of(content), len(content))
             decision = self._put(request, content)
         elif isinstance(request, Preview):
             self._look(request.request, answer)
@@ -231,11 +239,14 @@ class StoreSupervisor:
         elif not answer.done():
             answer.set_result(decision.answer)
 
-    def _put(self, request: Keeping, content: bytes) -> Decision:
+    def _put(self, request: Keeping, content: bytes, ahead: Ahead | None = None) -> Decision:
         decision = self._decide(request)
         if decision.error is None and request.ref is not None:
             try:
-                self._journal.put(request.ref.digest, content, kept=True)
+                if ahead is None:
+                    self._journal.put(request.ref.digest, content, kept=True)
+                else:
+                    ahead.put(request.ref.digest)
             except DiskFullError as error:
                 return decision.refused(error)
         return decision
@@ -269,24 +280,3 @@ class StoreSupervisor:
         committed: Future[None] = self._loop.create_future()
         self._journal.then(committed, None)
         await committed
-
-
-def verified(journal: Journal, ref: ContentRef) -> bytes:
-    """Read content whole; any thread may call it.
-
-    Raises:
-        CorruptContentError: the kept bytes do not hash to the ref, or are gone.
-        OSError: the disk cannot be read.
-    """
-    try:
-        content = journal.read(ref.digest)
-    except ContentNotFoundError as error:
-        raise CorruptContentError(f"kept copy of {ref}", expected=ref.hash, found="nothing") from error
-    found = sha256(content).hexdigest()
-    if found != ref.hash:
-        raise CorruptContentError(f"kept copy of {ref}", expected=ref.hash, found=found)
-    return content
-
-
-def _hash(content: bytes) -> bytes:
-    return sha256(content).digest()
