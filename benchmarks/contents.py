@@ -16,6 +16,6 @@ _SEEDS: dict[int, bytes] = {}
 def contents(begin: int, count: int, size: int = SMALL) -> Iterator[bytes]:
     """So many different contents; large ones hold random bytes in their last KiB only."""
     if size not in _SEEDS:
-        _SEEDS[size] = bytes(size - SMALL) + os.urandom(SMALL)
+        _SEEDS[size] = os.urandom(min(size, SMALL)).rjust(size, b"\0")
     rest = memoryview(_SEEDS[size])[8:]
     return (number.to_bytes(8) + rest for number in range(begin, begin + count))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from benchmarks.families.busy import BUSY
 from benchmarks.families.contents import CONTENTS, READING
 from benchmarks.families.failures import FAILURES
+from benchmarks.families.growth import CROWDS, GROWTH
 from benchmarks.families.lasting import LASTING, PASTS
 from benchmarks.families.messages import MESSAGES
 
@@ -16,4 +17,6 @@ FAMILIES = (
     BUSY,
     LASTING,
     PASTS,
+    GROWTH,
+    CROWDS,
 )
