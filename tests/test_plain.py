@@ -6,6 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import IntEnum
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,6 +17,7 @@ import pytest
 from hypothesis import given
 from strategies import plain_values, shared_values
 
+import theater
 from theater.codec import ActorAddress, Addressed, Outlined, decode, encode, pack, prepare
 from theater.content import ContentRef
 from theater.errors import MalformedError
@@ -281,7 +283,15 @@ def len_of_stack() -> int:
 
 def test_a_tree_deeper_than_the_packer_can_go_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="too large"):
-        pack(nested(2000))
+        pack(nested(50_000))
+
+
+def test_only_who_reads_takes_the_extensions_of_msgpack() -> None:
+    """To the writer they are tuples, and it would write them as arrays without a word."""
+    modules = Path(theater.__file__).parent.rglob("*.py")
+    takers = {path.stem for path in modules if "ExtType" in path.read_text()}
+
+    assert takers == {"codec", "parts", "plain"}
 
 
 @pytest.mark.parametrize(

@@ -105,7 +105,7 @@ def _is_ordered(keys: tuple[Any, ...]) -> bool:
 
 
 def _leaf_form(value: object) -> object:
-    return plain.form(value, 0)
+    return plain.extension(value, 0)
 
 
 def _careful(data: bytes, depth: int) -> Any:

@@ -30,7 +30,9 @@ from struct import Struct
 from typing import Any, TypeAlias
 from uuid import UUID
 
-from msgpack import ExtType, Packer
+from msgpack import ExtType
+from msgspec import Raw
+from msgspec.msgpack import Encoder, Ext
 
 from theater.content import ContentRef
 from theater.errors import MalformedError
@@ -116,18 +118,15 @@ def prepare(value: object, *, name: str = "value", depth: int = DEPTH) -> object
 
 
 def pack(prepared: object) -> bytes:
-    """Write a prepared tree.
-
-    A packer of its own for each call costs 0.08 µs, keeps no grown buffer and is shared by no threads.
+    """Write a prepared tree; half the work of `msgpack`, and the same bytes.
 
     Raises:
         TypeError: longer than MessagePack can say (4 GiB).
     """
     try:
-        packed: bytes = Packer(strict_types=True, buf_size=1024).pack(prepared)
-    except ValueError as error:
+        return _write(prepared)
+    except (ValueError, RecursionError) as error:
         raise TypeError(f"too large to be packed: {error}") from None
-    return packed
 
 
 _Step: TypeAlias = Callable[[Any, int], object] | None  # None: the value as it is
@@ -141,6 +140,12 @@ def form(value: object, room: int) -> object:
     """Do the work of `prepare`, with room for so many containers one within another."""
     step = _find(type(value), _rest)
     return value if step is None else step(value, room)
+
+
+def extension(value: object, room: int) -> object:
+    """What the packer of `msgpack` takes in the place of a value that it does not know."""
+    found = form(value, room)
+    return ExtType(found.code, found.data) if type(found) is Ext else found
 
 
 def _int(value: int, _: int) -> int:
@@ -187,31 +192,31 @@ def _map(value: dict[Any, object], room: int) -> dict[Any, object]:
     }
 
 
-def _tuple(value: tuple[object, ...], room: int) -> ExtType:
-    return ExtType(TUPLE, pack(_list(value, room)))  # type: ignore[arg-type]  # only walked
+def _tuple(value: tuple[object, ...], room: int) -> Ext:
+    return Ext(TUPLE, pack(_list(value, room)))  # type: ignore[arg-type]  # only walked
 
 
-def _set(value: set[object] | frozenset[object], room: int) -> ExtType:
+def _set(value: set[object] | frozenset[object], room: int) -> Ext:
     members = sorted(map(pack, _list(value, room)))  # type: ignore[arg-type]  # only walked
     if len(set(members)) != len(members):
         raise _UnfitError("two members of a set that pack to the same bytes")
     code = SET if type(value) is set else FROZENSET
-    return ExtType(code, Packer().pack_array_header(len(members)) + b"".join(members))
+    return Ext(code, _write([Raw(member) for member in members]))
 
 
-def _datetime(value: datetime, _: int) -> ExtType:
+def _datetime(value: datetime, _: int) -> Ext:
     wall = (value.replace(tzinfo=None) - EPOCH) // MICROSECOND
     if value.tzinfo is None:
-        return ExtType(DATETIME, NAIVE.pack(wall, value.fold))
+        return Ext(DATETIME, NAIVE.pack(wall, value.fold))
     offset = value.utcoffset()
     if offset is None:
         raise _UnfitError("a datetime whose zone has no utc offset")
-    return ExtType(DATETIME, AWARE.pack(wall, value.fold, offset // MICROSECOND))
+    return Ext(DATETIME, AWARE.pack(wall, value.fold, offset // MICROSECOND))
 
 
-def _other(value: object, _: int) -> ExtType:
+def _other(value: object, _: int) -> Ext:
     if isinstance(value, Addressed):
-        return ExtType(ADDRESS, value.address.id)
+        return Ext(ADDRESS, value.address.id)
     kind = type(value)
     raise _UnfitError(f"{kind.__module__}.{kind.__qualname__} is no plain value")
 
@@ -240,6 +245,7 @@ def _key_step(key: object) -> str:
 
 
 _NAN = float("nan")
+_write = Encoder().encode
 _FORMS: dict[type, _Step] = {
     type(None): None,
     bool: None,
@@ -253,10 +259,10 @@ _FORMS: dict[type, _Step] = {
     set: _set,
     frozenset: _set,
     datetime: _datetime,
-    UUID: lambda value, _: ExtType(UUID_, value.bytes),
-    ContentRef: lambda value, _: ExtType(CONTENT_REF, value.digest),
-    ActorAddress: lambda value, _: ExtType(ADDRESS, value.id),
-    Outlined: lambda value, _: ExtType(OUTLINED, pack([value.kind, value.digest, value.size])),
+    UUID: lambda value, _: Ext(UUID_, value.bytes),
+    ContentRef: lambda value, _: Ext(CONTENT_REF, value.digest),
+    ActorAddress: lambda value, _: Ext(ADDRESS, value.id),
+    Outlined: lambda value, _: Ext(OUTLINED, pack([value.kind, value.digest, value.size])),
 }
 _find = _FORMS.get
 _rest: _Step = _other

@@ -119,7 +119,7 @@ class ActorPlan:
         for name in given:
             if name not in self.names:
                 raise TypeError(f"{self.label}() got an unexpected argument {name!r}")
-        attributes = vars(actor)
+        attributes = actor.__dict__
         for name in self.names:
             if name in given:
                 attributes[name] = given[name]
@@ -136,7 +136,7 @@ class ActorPlan:
         Raises:
             TypeError: one does not fit, is missing, or an attribute is no field.
         """
-        return self.state.copy(vars(actor), world)
+        return self.state.copy(actor.__dict__, world)
 
     def restore_state(self, plain: Mapping[str, Any], world: World) -> dict[str, Any]:
         """The values of all fields; those that a record lacks get their defaults.
@@ -153,8 +153,9 @@ class ActorPlan:
             TypeError: the record holds something else than this class has.
         """
         actor = object.__new__(self.cls)
-        attributes = vars(actor)
-        attributes.update(self.state.restore(plain, world))
+        attributes: dict[str, Any] = actor.__dict__
+        if plain or self.names:
+            attributes.update(self.state.restore(plain, world))
         for name, default in self.scratch.items():
             attributes[name] = default()
         return actor
@@ -167,7 +168,7 @@ class ActorPlan:
             world: turns addresses into refs, of actors that somebody holds a ref of.
             recall: the same, also of actors that are no more; `world` if it is left out.
         """
-        return StateKeeper(self.state, vars(actor), world, recall or world)
+        return StateKeeper(self.state, actor.__dict__, world, recall or world)
 
     @cached_property
     def source_digest(self) -> bytes | None:

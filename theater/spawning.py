@@ -154,9 +154,10 @@ def _make(
     actor = _checked(above, actor)
     plan = plan_of(type(actor))
     spawner = above or theater.current_cell()
-    limits.check_spawn(spawner, plan.class_name, options)
-    options = limits.narrowed(spawner, options)
-    state = plan.copy_state(actor, theater.world)
+    if spawner is not None:
+        limits.check_spawn(spawner, plan.class_name, options)
+        options = limits.narrowed(spawner, options)
+    state = plan.copy_state(actor, theater.bound[0])
     id = theater.entropy(16)
     if name is None:
         path = _below(above, f"{_stem(type(actor).__name__)}{id.hex()[:12]}")

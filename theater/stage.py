@@ -217,6 +217,8 @@ class Stage:
             raise JournalFailedError(str(self.journal.failed)) from self.journal.failed
 
     def check_open(self, asker: Cell | None = None) -> None:
+        if running_loop() is self.loop and not (self.is_closed or self.is_cutting or self.journal.failed):
+            return  # as it mostly is, without further calls
         self.check_thread()
         self.check_journal()
         if self.is_cutting or (self.is_closed and asker is None and self.current_cell() is None):

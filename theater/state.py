@@ -12,7 +12,7 @@ from msgpack import packb
 
 from theater.content import ContentRef
 from theater.field import Default
-from theater.plain import DEPTH, Addressed, encode, form
+from theater.plain import DEPTH, Addressed, encode, extension
 from theater.shape import Shape
 from theater.untyped import SCALARS, SURE_BITS, MisfitError, World, passes
 
@@ -50,7 +50,8 @@ class State:
         Raises:
             TypeError: one is missing, one does not fit, or a public attribute is no field.
         """
-        self.check_names(attributes)
+        if attributes:
+            self.check_names(attributes)
         if not self.fields:
             return {}
         return {name: self.pack(name, self.value(attributes, name), world) for name in self.fields}
@@ -259,4 +260,4 @@ def _quick(value: Any) -> bytes:
 
 
 def _other(value: object) -> object:
-    return form(value, DEPTH)
+    return extension(value, DEPTH)

@@ -198,8 +198,9 @@ class Theater(Hindsight):
             ActorFailedError: `on_load` or `on_start` raised.
         """
         kept = Options.of(options)
-        stage = self._running()
+        stage = self._begun()
         if resume and isinstance(actor, Actor):
+            stage.check_open()
             there = await resuming.resume_one(stage, type(actor), name)
             if there is not None:
                 return there

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Generic, Self, TypeVar
 
-from msgpack import ExtType
 from msgspec import Struct
+from msgspec.msgpack import Ext
 
 from theater.codec import BODY_DEPTH, prepare
 from theater.content import ContentRef
@@ -191,7 +191,7 @@ def ready(body: dict[str, object]) -> object:
     if "error" in body or "owner" in body:
         return prepare(body, name="body", depth=BODY_DEPTH)
     ref = body.get("ref")
-    return {**body, "ref": ExtType(CONTENT_REF, ref.digest)} if isinstance(ref, ContentRef) else body
+    return {**body, "ref": Ext(CONTENT_REF, ref.digest)} if isinstance(ref, ContentRef) else body
 
 
 def checked_label(label: str) -> str:
