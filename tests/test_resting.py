@@ -7,6 +7,7 @@ import gc
 from pathlib import Path
 from weakref import ref
 
+import anyio
 import pytest
 from msgspec import Struct
 from told import kinds
@@ -204,3 +205,20 @@ async def test_it_sleeps_and_wakes_without_a_task(tmp_path: Path) -> None:
         assert [one.name for one in (await theater.resume()).refs] == ["quiet"]
         assert asyncio.all_tasks() == before
         assert await theater.find("quiet").ask("say", 5) == 5
+
+
+@pytest.mark.real_clock
+async def test_many_that_start_at_once_share_commits(tmp_path: Path) -> None:
+    async with Theater(tmp_path / "theater") as theater:
+        commits: set[str] = set()
+
+        async def start() -> None:
+            await theater.spawn(Quiet())
+            commits.add(theater.checkpoint().text)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(256):
+                tasks.start_soon(start)
+
+        assert theater.statistics().committed >= 2 * 256
+        assert len(commits) < 64
