@@ -1,22 +1,17 @@
-"""A cell: one actor's mailbox, task and place in the record, from its first life to its end.
-
-The drain loop here is the hot path of the whole system; what happens rarely (starting, failing, ending)
-stands in `life`, and what a handler asks of the world in `turn` and `sending`.
-"""
+"""A cell: one actor's mailbox, task and place in the record, from its first life to its end."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable
-from time import perf_counter
+from collections.abc import Awaitable, Coroutine
 from typing import TYPE_CHECKING, Any
 
-from theater import ending, life, sending, settling, snapshots
+from theater import draining, ending, life, sending, snapshots
 from theater.context import Context
 from theater.errors import SetupError
 from theater.extras import Extras
 from theater.lanes import Lanes
-from theater.loop import Future, Task, pause, running_loop, start
+from theater.loop import Future, Task, running_loop, start
 from theater.mailbox import Envelope, Mailbox
 from theater.ref import ActorRef
 from theater.restart import NORMAL
@@ -32,8 +27,6 @@ if TYPE_CHECKING:
     from theater.supervision import Supervision
     from theater.timers import Timer
     from theater.waits import Waiting
-
-_SLICE_MESSAGES = 64  # that an actor handles in a row while others wait: a yield costs 3 µs, a message 1 µs
 
 
 class Cell(Mailbox):
@@ -107,24 +100,42 @@ class Cell(Mailbox):
         """What it does is cut off as by a crash: it has not ended, and nothing of that is recorded."""
         return self.theater.is_cutting or self.state == "gone"
 
-    def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
+    def envelope(
+        self,
+        handler: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        reply: Future[Any] | None = None,
+        origin: Cell | None = None,
+    ) -> Envelope:
         """A message for this actor, its arguments checked and packed; the actor never sees a bad one."""
         plan = self.handlers.get(handler) or sending.plan_for(self, handler)
-        arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
-        plain = None if arrived is args and not kwargs else (plain_args, plain_kwargs)
-        envelope = Envelope(plan, arrived, named, plain)
+        fits = plan.fits
+        if not kwargs and fits(args):
+            envelope = Envelope(plan, args, kwargs, None, reply, origin)
+        else:
+            arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
+            envelope = Envelope(plan, arrived, named, (plain_args, plain_kwargs), reply, origin)
         theater = self.theater
         if not self.is_open or theater.is_closed or running_loop() is not self.loop:
             sending.check_way(self, envelope)
         theater.sent += 1
         return envelope
 
+    def speaks_freely(self, target: Cell) -> bool:
+        """Say whether what this actor tells leaves no trace with it: no event, no grant, no refusal."""
+        return not (
+            self.theater.records_messages
+            or self.options.grants is not None
+            or self.current is None
+            or not target.is_open
+        )
+
     def put(self, envelope: Envelope) -> None:
         """Give the message its place, and wake the actor."""
         turn = envelope.turn
         if turn is not None:
             sending.record_sent(turn, self, envelope)
-        envelope.placed = True
         queue = self.queue
         if queue is None:
             self.queue = Lanes((envelope,)) if self.plan.has_lanes else deque((envelope,))
@@ -205,96 +216,10 @@ class Cell(Mailbox):
     def kill_for(self, asker: Cell | None) -> Awaitable[None]:
         return ending.kill_and_wait(self, asker)
 
-    # -- the task ----------------------------------------------------------------------------------------
+    def drain(self) -> Coroutine[Any, Any, None]:
+        """Handle messages until the actor is to end."""
+        return draining.drain(self)
 
-    async def drain(self) -> None:  # one loop, in one place: calls cost a tenth of a message
-        """Handle messages, one at a time, until the actor is to end."""
-        theater = self.theater
-        slice = theater.slice
-        began = before = perf_counter()
-        count = 0
-        envelope: Envelope | None = None
-        while True:
-            if self.signals:
-                envelope = self.signals[0]
-                await life.next_signal(self)
-            elif self.queue:
-                if theater.journal.full:
-                    await theater.room_on_disk()
-                    continue
-                envelope = self.queue.popleft()
-                if self.room:
-                    sending.let_in(self)
-                await self.handle(envelope)
-            elif self.stopping:
-                return
-            else:
-                envelope = None  # or the last message would stay in memory until the next
-                await self._rest()
-                began = before = perf_counter()
-                count = 0
-                continue
-            if self.is_ending:
-                return
-            count += 1
-            now = perf_counter()
-            if now - before > theater.slow:
-                theater.blame(self, envelope.plan.name, before, now)
-            before = now
-            if count == _SLICE_MESSAGES or now - began > slice:
-                await self._pause()
-                began = before = perf_counter()
-                count = 0
-
-    async def _pause(self) -> None:
-        """Let others have their turn."""
-        if self.events >= self.due:
-            snapshots.look(self)
-        await pause()
-
-    def _rest(self) -> Future[None]:
-        """Nothing to do: what to wait for. No coroutine of its own: it would take 200 bytes."""
-        self.queue = None
-        if self.events >= self.due:
-            snapshots.look(self)
-        theater = self.theater
-        waiter = self.waiter = self.loop.create_future()
-        theater.active -= 1
-        if not theater.active:
-            theater.grew_quiet()
-        return waiter
-
-    async def handle(self, envelope: Envelope) -> None:
-        """One message, from the mailbox to its answer."""
-        envelope.begun = True
-        self.current = envelope
-        try:
-            if envelope.kwargs:
-                answer = await envelope.plan.call(self.actor, *envelope.args, **envelope.kwargs)
-            else:  # 50 ns less
-                answer = await envelope.plan.call(self.actor, *envelope.args)
-            reply = envelope.reply
-            if reply is None:
-                arrived = plain = None
-            else:
-                arrived, plain = envelope.plan.carry_answer(answer, self.world)
-            assert self.keeper is not None
-            changed = self.keeper.changed(self.actor)  # last: from here on the message has succeeded
-        except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
-            await life.handler_raised(self, envelope, error)
-            return
-        self.handled += 1
-        if self.turn is not None:
-            self.turn.close()
-            if envelope.onward is not None:
-                envelope.onward.settle()
-        if changed:
-            self.stale = True
-        if self.theater.records_messages:
-            settling.record_handled(self, envelope, plain, changed=changed)
-        elif changed:
-            self.due -= 1  # as an event would
-        self.turn = None
-        self.current = None
-        if reply is not None and not reply.done():
-            settling.give_answer(self, envelope, reply, arrived)
+    def handle(self, envelope: Envelope) -> Coroutine[Any, Any, None]:
+        """Handle one hook or message."""
+        return draining.handle(self, envelope)

@@ -43,7 +43,8 @@ class Forward(Onward):
 
     def withdraw(self) -> tuple[Cell, Envelope]:
         second = self._second
-        is_over = second.begun and second.onward is None and self._target.current is not second
+        target = self._target
+        is_over = second.onward is None and target.current is not second and not target.holds(second)
         if second.sender is not None and not is_over and not self._cell.has_ended:
             self._cell.record("message/withdrawn", {"message": second.sender[1]})
         return self._target, second

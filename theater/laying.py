@@ -97,7 +97,6 @@ def _lay_down_here(cell: Cell) -> None:
     at_hand, turn = cell.current, cell.turn
     if at_hand is not None and cell.is_message(at_hand):
         if turn is None or turn.seq is None:
-            at_hand.begun = False
             waited.insert(0, at_hand)
         else:
             stage.sent -= 1

@@ -122,7 +122,8 @@ def die(cell: Cell, envelope: Envelope, error: DeliveryError, *, why: str | None
 
 def _letter(cell: Cell, envelope: Envelope, why: str) -> DeadLetter:
     theater = cell.theater
-    sender = None if envelope.turn is None else envelope.turn.cell.ref
+    cell_of_sender = envelope.origin if envelope.turn is None else envelope.turn.cell
+    sender = None if cell_of_sender is None or cell_of_sender.theater is not theater else cell_of_sender.ref
     if sender is None and envelope.sender is not None:  # a timer, or from before the theater was opened
         sender = theater.recall(ActorAddress(envelope.sender[0]))
     seconds, rest = divmod(theater.recorder.now(), _BILLION)

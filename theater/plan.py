@@ -168,7 +168,7 @@ class ActorPlan:
             world: turns addresses into refs, of actors that somebody holds a ref of.
             recall: the same, also of actors that are no more; `world` if it is left out.
         """
-        return StateKeeper(self.state, actor.__dict__, world, recall or world)
+        return self.state.keeper(actor.__dict__, world, recall or world)
 
     @cached_property
     def source_digest(self) -> bytes | None:

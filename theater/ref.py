@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 from theater import channels, sending, streaming
 from theater.channels import Channel
 from theater.codec import ActorAddress, Addressed
-from theater.loop import CURRENT
+from theater.loop import Cancelled, at_work
 from theater.streaming import Stream
 
 if TYPE_CHECKING:
@@ -71,10 +71,17 @@ class ActorRef(Addressed, Generic[A_co]):
             NotAllowedError: an actor sends more per second than it was granted.
         """
         cell = self._cell
-        envelope = cell.envelope(handler, args, kwargs)
+        asker = at_work()
+        envelope = cell.envelope(handler, args, kwargs, None, asker)
         queue = cell.queue
-        if CURRENT.get() is None and (queue is None or (len(queue) < cell.capacity and not cell.room)):
+        if asker is not None and not asker.speaks_freely(cell):
+            await sending.tell(cell, envelope)
+        elif queue is None:
             cell.put(envelope)
+        elif len(queue) < cell.capacity and not cell.room:
+            queue.append(envelope)
+            if cell.waiter is not None:
+                cell.wake()
         else:
             await sending.tell(cell, envelope)
 
@@ -131,7 +138,20 @@ class ActorRef(Addressed, Generic[A_co]):
             Exception: whatever the handler declares with `raises=`.
         """
         cell = self._cell
-        return await sending.ask(cell, cell.envelope(handler, args, kwargs))
+        reply = cell.loop.create_future()
+        envelope = cell.envelope(handler, args, kwargs, reply)
+        if at_work() is not None:
+            return await sending.ask(cell, envelope, reply)
+        queue = cell.queue
+        if queue is None or (len(queue) < cell.capacity and not cell.room):
+            cell.put(envelope)
+        else:
+            await sending.place(cell, envelope)
+        try:
+            return await reply  # not `envelope.reply`: the handler may have deferred it
+        except Cancelled:
+            sending.withdraw(cell, envelope)
+            raise
 
     @overload
     def stream(

@@ -129,14 +129,12 @@ def _full(target: Cell, envelope: Envelope) -> MailboxFullError:
     return MailboxFullError(f"the mailbox of {target.name} is full", message=message(target, envelope))
 
 
-async def ask(target: Cell, envelope: Envelope) -> Any:
+async def ask(target: Cell, envelope: Envelope, reply: Future[Any]) -> Any:
     """Send the message and wait for its answer."""
     asker = sender(target)
-    reply = envelope.reply = target.loop.create_future()
     if asker is not None:
         return await _ask_within(asker, target, envelope)
-    if not _settles(None, target, envelope):
-        await _room(target, envelope, target.loop.create_future())
+    await place(target, envelope)
     try:
         return await reply  # not `envelope.reply`: the handler may have deferred it
     except Cancelled:
@@ -219,16 +217,21 @@ async def _room(target: Cell, envelope: Envelope, future: Future[None]) -> None:
     except (Cancelled, TimeoutError) as error:  # TimeoutError: the asker of this handler gave up
         if target.theater.is_cutting or (turn is not None and turn.cell.is_cut):
             raise
-        if not envelope.placed:
+        if not _has_come(future):
             target.leave_line(future, envelope)
             target.theater.waiting -= 1
             target.theater.withdrawn += 1
             record_refusal(turn, target, envelope, type(error).__name__, "gave up waiting for room")
-        elif not is_forward and (is_ask or not envelope.begun):  # what was handed on is not ours any longer
+        elif not is_forward and (is_ask or target.holds(envelope)):  # else it was handed on
             take_back(turn, target, envelope)
         raise
     finally:
         asks.discard(future)
+
+
+def _has_come(future: Future[None]) -> bool:
+    """Whether the message has the place that it waited for, though its sender waits no longer."""
+    return future.done() and not future.cancelled() and future.exception() is None
 
 
 def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
@@ -253,17 +256,15 @@ def withdraw(target: Cell, envelope: Envelope) -> None:
         target, envelope = further
     if envelope.reply is not None:
         envelope.reply.cancel()  # nobody looks at it any more
-    if not envelope.begun:
-        if target.queue and envelope in target.queue:
-            target.queue.remove(envelope)
-            target.theater.withdrawn += 1
-            let_in(target)
-    elif target.current is not envelope:
-        return  # it is over
-    elif envelope.plan.cancellable:
-        cancelling.cancel(target.turn_at_hand())
-    elif target.turn is not None:
-        target.turn.give_up()
+    if target.current is envelope:
+        if envelope.plan.cancellable:
+            cancelling.cancel(target.turn_at_hand())
+        elif target.turn is not None:
+            target.turn.give_up()
+    elif target.queue and envelope in target.queue:
+        target.queue.remove(envelope)
+        target.theater.withdrawn += 1
+        let_in(target)
 
 
 def let_in(target: Cell) -> None:

@@ -71,7 +71,6 @@ class Stashed(Onward):
         """The message as it came, with arguments of its own."""
         self.take_back()
         envelope = self.envelope
-        envelope.begun = False
         if envelope.plain is not None:
             restored = envelope.plan.restore(*envelope.plain, self._cell.theater.recall)
             envelope.args, envelope.kwargs = restored

@@ -14,7 +14,8 @@ from theater.content import ContentRef
 from theater.field import Default
 from theater.plain import DEPTH, Addressed, encode, extension
 from theater.shape import Shape
-from theater.untyped import SCALARS, SURE_BITS, MisfitError, World, passes
+from theater.unrolled import changed_function
+from theater.untyped import SCALARS, MisfitError, World, passes
 
 _NONE: Final = object()  # stands for a field that is not there
 _EMPTY: Final[dict[str, Any]] = {}  # of all that have none: an empty dict is 64 bytes; never changed
@@ -35,11 +36,12 @@ class Field:
 class State:
     """The fields of one actor class."""
 
-    __slots__ = ("fields", "label", "most_bytes")
+    __slots__ = ("_keeper", "fields", "label", "most_bytes")
 
     def __init__(self, label: str, fields: Mapping[str, Field]) -> None:
         self.label = label  # as errors call the class
         self.fields = dict(fields)
+        self._keeper: type[StateKeeper] | None = None
         self.most_bytes = _HEADER + sum(
             2 * _HEADER + _WIDEST * len(name) for name in fields
         )  # of short values
@@ -68,6 +70,13 @@ class State:
         if not self.fields:
             return {}
         return {name: self._build(field, plain, world) for name, field in self.fields.items()}
+
+    def keeper(self, attributes: Mapping[str, Any], world: World, recall: World) -> StateKeeper:
+        """What keeps the state of one actor of this class; it has these attributes now."""
+        if self._keeper is None:
+            changed = changed_function({name: field.shape.kinds for name, field in self.fields.items()})
+            self._keeper = type("StateKeeper", (StateKeeper,), {"__slots__": (), "changed": changed})
+        return self._keeper(self, attributes, world, recall)
 
     def value(self, attributes: Mapping[str, Any], name: str) -> Any:
         """A field's value.
@@ -122,39 +131,32 @@ class State:
 class StateKeeper:
     """Remembers the last good state of one actor: values that never change as they are, the rest packed."""
 
-    __slots__ = ("_fixed", "_leaves", "_packed", "_plain", "_recall", "_size", "_state", "_world")
+    __slots__ = ("_leaves", "_plain", "_recall", "_state", "_world", "fixed", "packed", "size")
 
     def __init__(self, state: State, attributes: Mapping[str, Any], world: World, recall: World) -> None:
         self._state = state
         self._world = world
         self._recall = recall  # also knows actors that are no more, of whom only the address was kept
-        self._fixed: dict[str, Any] = _EMPTY
+        self.fixed: dict[str, Any] = _EMPTY
         self._leaves: tuple[str, ...] = ()  # fixed ones whose plain form is another
-        self._packed: dict[str, bytes] = _EMPTY
+        self.packed: dict[str, bytes] = _EMPTY
         self._plain: dict[str, Any] = _EMPTY  # of the packed ones
-        self._size = -1
-        self._look(attributes)
+        self.size = -1
+        self.look(attributes)
 
     def changed(self, actor: object) -> bool:
         """Say whether the state differs from the last good one, and if so take it as such.
 
+        One that `State.keeper` made does so in one step where all are scalars of the types that they had.
+
         Raises:
             TypeError: it cannot be packed, or there is an attribute that is no field; nothing is taken then.
         """
-        attributes = actor.__dict__
-        if self._packed or len(attributes) != self._size:
-            return self._look(attributes)
-        try:
-            for name, value in self._fixed.items():
-                if attributes[name] is not value:
-                    return self._take(attributes)
-        except KeyError:
-            return self._look(attributes)
-        return False
+        return self.look(actor.__dict__)
 
     def plain(self) -> dict[str, Any]:
         """The last good state as plain values; not to be changed."""
-        plain = self._fixed | self._plain
+        plain = self.fixed | self._plain
         for name in self._leaves:
             plain[name] = self._state.pack(name, plain[name], self._world)
         return plain
@@ -164,8 +166,8 @@ class StateKeeper:
         plain = self.plain()
         most = self._state.most_bytes
         for name, value in plain.items():
-            if name in self._packed:
-                most += 2 * len(self._packed[name]) + _HEADER  # sets and tuples have headers more in C's form
+            if name in self.packed:
+                most += 2 * len(self.packed[name]) + _HEADER  # sets and tuples have headers more in C's form
             elif type(value) is str or type(value) is bytes:
                 most += _WIDEST * len(value)
             elif name in self._leaves:
@@ -178,45 +180,22 @@ class StateKeeper:
         fields = self._state.fields
         for name in [name for name in attributes if name not in fields and not name.startswith("_")]:
             del attributes[name]
-        attributes.update(self._fixed)
+        attributes.update(self.fixed)
         for name, plain in self._plain.items():
             attributes[name] = fields[name].shape.restore(plain, self._recall)
 
-    def _take(self, attributes: Mapping[str, Any]) -> bool:
-        """The quick way when all that changed are scalars of the types that they had (0.2 µs for one)."""
-        fields, fixed = self._state.fields, self._fixed
-        taken, differs = {}, False
-        for name, last in fixed.items():
-            value = attributes[name]
-            if value is last:
-                continue
-            kind = type(value)
-            if (
-                kind is not type(last)
-                or kind not in fields[name].shape.kinds
-                or (kind is int and value.bit_length() > SURE_BITS)
-                or (kind is str and not value.isascii())
-            ):
-                return self._look(attributes)
-            taken[name] = value
-            if kind is float or value != last:  # 0.0 and -0.0 are equal, and two values
-                differs = True
-        if taken:
-            fixed.update(taken)
-        return differs
-
-    def _look(self, attributes: Mapping[str, Any]) -> bool:
+    def look(self, attributes: Mapping[str, Any]) -> bool:
         """Compare field by field; keep all of it or nothing."""
         state = self._state
-        if len(attributes) != self._size:
+        if len(attributes) != self.size:
             state.check_names(attributes)
         if not state.fields:
-            self._size = len(attributes)
+            self.size = len(attributes)
             return False
         fixed, packed, plains, differs = {}, {}, {}, False
         for name, field in state.fields.items():
             value = state.value(attributes, name)
-            last = self._fixed.get(name, _NONE)
+            last = self.fixed.get(name, _NONE)
             if value is last:
                 fixed[name] = value
             elif _is_fixed(field, value):
@@ -227,10 +206,10 @@ class StateKeeper:
                 )
             else:
                 plains[name], packed[name] = self._pack(name, field, value)
-                differs = differs or packed[name] != self._packed.get(name)
-        self._fixed, self._packed, self._plain = fixed or _EMPTY, packed or _EMPTY, plains or _EMPTY
+                differs = differs or packed[name] != self.packed.get(name)
+        self.fixed, self.packed, self._plain = fixed or _EMPTY, packed or _EMPTY, plains or _EMPTY
         self._leaves = tuple([name for name, value in fixed.items() if type(value) not in SCALARS])
-        self._size = len(attributes)
+        self.size = len(attributes)
         return differs
 
     def _pack(self, name: str, field: Field, value: Any) -> tuple[Any, bytes]:
@@ -238,7 +217,7 @@ class StateKeeper:
 
         The bytes only serve to compare: C writes them, without sorting and without a copy.
         """
-        last = self._packed.get(name)
+        last = self.packed.get(name)
         if field.shape.form.direct and last is not None:
             try:
                 seen = _quick(value)

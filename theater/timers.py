@@ -135,7 +135,7 @@ class Timer:
         if cell.id in cell.theater.recorder.prompters:  # its chain is not to grow while it follows it
             self._handle = cell.loop.call_later(_SOON, self._fire)
             return
-        if self._envelope.begun or not self._envelope.placed:
+        if not cell.holds(self._envelope):
             again = self._envelope.fresh(cell.theater.recall)
             seq = cell.note("timer/fired", {"timer": self.seq})
             if seq >= 0:

@@ -68,7 +68,6 @@ class Scene:
         cell = self._cell
         cell.current = self._envelope
         cell.is_ending = self._envelope.plan is cell.plan.hooks.get("on_stop")
-        self._envelope.begun = self._envelope.placed = True
         if self._played.received is not None:
             self._prompter = self._lead(self._played.received)
         self._task = task = Task(self._run(), loop=cell.loop, context=context)

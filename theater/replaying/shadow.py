@@ -15,7 +15,7 @@ from theater.codec import ActorAddress
 from theater.errors import HistoryCutError, MissingError, SetupError
 from theater.event import Event
 from theater.journal import MemoryJournal
-from theater.loop import Loop, TaskWatch
+from theater.loop import Future, Loop, TaskWatch
 from theater.loop.virtual import VirtualLoop
 from theater.mailbox import Envelope
 from theater.moments import stores_at
@@ -98,12 +98,19 @@ class Puppet(Cell):
 
     missing: SetupError | None  # why nobody knows its handlers
 
-    def envelope(self, handler: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Envelope:
+    def envelope(
+        self,
+        handler: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        reply: Future[Any] | None = None,
+        origin: Cell | None = None,
+    ) -> Envelope:
         if self.missing is not None:
             stage = self.theater
             assert isinstance(stage, ShadowStage)
             stage.on_fault(SetupError(f"a message goes to {self.name}: {self.missing}"))
-        return super().envelope(handler, args, kwargs)
+        return super().envelope(handler, args, kwargs, reply, origin)
 
 
 class ShadowStage(Stage):
