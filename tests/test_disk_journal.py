@@ -489,6 +489,21 @@ async def test_whoever_was_answered_has_a_few_turns_to_come_again_into_one_batch
     assert batches_of(tmp_path) == [16] * 10
 
 
+async def test_a_batch_is_sealed_as_soon_as_all_who_were_answered_came_again(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)) as journal:
+        scribe = Scribe(journal)
+        for _ in range(3):
+            scribe.write()
+            await committed(journal)
+            scribe.write()
+            flushed = journal.flushed()
+            forming = journal._commits.forming
+            await asyncio.sleep(0)
+            assert journal._commits.forming is not forming
+            assert flushed is not None
+            await flushed
+
+
 async def test_what_nobody_waits_for_gathers_until_somebody_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
