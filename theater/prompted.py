@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from theater.event import Event
     from theater.handler import HandlerPlan
     from theater.leftovers import Owed
-    from theater.mailbox import Envelope
+    from theater.mailbox import Envelope, Triple
     from theater.onward import Onward
     from theater.prompter import Prompter
     from theater.ref import ActorRef
@@ -54,7 +54,7 @@ def _hand_over(turn: Turn, target: Cell, envelope: Envelope, seq: int, onward: O
     if owed.outcome is not None:
         envelope.outcome = owed.outcome
         try:
-            reply.set_result(answer_of(target, envelope, owed.outcome[0]))
+            reply.set_result(answer_of(target, envelope, _told_by(owed.outcome)))
         except Exception as error:  # noqa: BLE001  # it is for whoever asked
             reply.set_exception(error)
     elif owed.envelope is None:  # its receiver sleeps
@@ -109,7 +109,7 @@ async def ask(prompter: Prompter, turn: Turn, target: Cell, envelope: Envelope) 
     if owed.outcome is not None:  # it reached whoever answered it, and no longer this one
         envelope.outcome = owed.outcome
         settling.record_answer(turn, envelope)
-        return answer_of(target, envelope, owed.outcome[0]), None
+        return answer_of(target, envelope, _told_by(owed.outcome)), None
     if owed.place != (turn.cell.id, event.seq):
         envelope.onward = leftovers.Forwarded(turn.cell.theater, owed, envelope)
     if owed.envelope is None:  # its receiver sleeps
@@ -127,6 +127,12 @@ def answer_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> Any:
     if error is not None:
         raise error
     return envelope.plan.restore_answer(told.get("answer"), target.theater.recall)
+
+
+def _told_by(outcome: tuple[dict[str, Any], Triple | None]) -> dict[str, Any]:
+    """An outcome that only its own event tells of, as the asker's chain would: it names that event."""
+    told, triple = outcome
+    return told | {"from": None if triple is None else [*triple]}
 
 
 def error_of(target: Cell, envelope: Envelope, told: dict[str, Any]) -> BaseException | None:

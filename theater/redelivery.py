@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from theater import sending
 from theater.errors import SetupError
 from theater.event import Event
+from theater.loop import look_at
 from theater.mailbox import Envelope
 from theater.past import Letter, Past
 from theater.sleepers import Sleeper, since_snapshot
@@ -109,6 +110,8 @@ def envelope_of(cell: Cell, letter: Letter) -> Envelope:
     sender = letter["from"]
     if not letter["ask"] or sender is None:
         reply = cell.loop.create_future() if letter["ask"] else None
+        if reply is not None:
+            reply.add_done_callback(look_at)  # nobody waits for it any longer
         return Envelope(plan, args, kwargs, plain, reply=reply, sender=_triple(sender))
     owed = cell.theater.leftovers.of(sender[0], sender[1], cell.loop)
     envelope = owed.envelope  # of one who runs again, and waits already
