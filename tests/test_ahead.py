@@ -18,7 +18,8 @@ from journal_disks import FailingDisk
 from players import Player, Playhouse
 
 from theater.content import ContentRef
-from theater.errors import DiskFullError, JournalFailedError, StoreNotFoundError
+from theater.errors import DiskFullError, JournalFailedError, NotAllowedError, StoreNotFoundError
+from theater.grants import Grants
 from theater.journal import DiskJournal
 from theater.journal.ahead import Ahead
 from theater.journal.blobs import Draft
@@ -207,6 +208,22 @@ async def test_a_large_content_for_no_store_leaves_nothing(player: Player, tmp_p
         await player.stores.open("0" * 32).store(LARGE)
 
     assert not list((tmp_path / "theater" / "blobs").iterdir())
+
+
+@pytest.mark.parametrize("why", ["no such store", "too much"])
+async def test_a_large_content_that_is_refused_is_never_written(
+    player: Player, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    store = player.stores.open("0" * 32) if why == "no such store" else player.store
+    player.grants = None if why == "no such store" else Grants(stores="own", bytes_stored=len(LARGE) - 1)
+    begun: list[int] = []
+    monkeypatch.setattr(Draft, "__init__", lambda _, *__, room: begun.append(room))
+
+    with pytest.raises((StoreNotFoundError, NotAllowedError)):
+        await store.store(LARGE)
+
+    assert begun == []
+    assert player.told()[-1][1]["size"] == len(LARGE)
 
 
 @pytest.mark.parametrize("failing", ["allocate", "open"])

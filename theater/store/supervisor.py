@@ -33,6 +33,7 @@ from theater.store.owner import Owner
 from theater.store.permission import refusal
 from theater.store.requests import Answer, Get, Keeping, New, OfRef, Request
 
+_UNKNOWN = bytes(32)  # stands for the digest of a content that was not hashed yet, and is held nowhere
 _SLICE = 64  # requests until other tasks have their turn
 
 
@@ -188,8 +189,9 @@ class StoreSupervisor:
             self._settle(get, decision, answer)
 
     async def _keep_large(self, request: Keeping, content: bytes, answer: Future[Any]) -> None:
-        """Hash it in one thread, while another writes what is large enough for a file."""
-        ahead = self._journal.ahead(content)
+        """Hash it in one thread, while another writes what is large enough for a file, and not refused."""
+        would = self._decide(request.named(_UNKNOWN, len(content)))
+        ahead = self._journal.ahead(content) if would.error is None else None
         try:
             if ahead is not None:
                 self.owner.start(in_thread(ahead.run))
