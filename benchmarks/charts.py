@@ -21,7 +21,7 @@ OURS = {OFF.name: "#0b7a75", RECORDED.name: "#19a79b", DURABLE.name: "#7cc8bd"}
 LIMITS = "#333333"
 PEERS = "#c2813a"
 ACROSS = 3  # panels in a row
-STYLE = {
+STYLE: Any = {  # of a type of its own in matplotlib
     "svg.fonttype": "none",  # text stays text: it can be read, searched and is a tenth of the size
     "svg.hashsalt": "theater",  # the same figures give the same file
     "font.size": 8,
@@ -61,8 +61,8 @@ def check() -> None:
 
 def _matplotlib() -> Any:
     try:
-        import matplotlib as mpl  # noqa: PLC0415  # whoever draws nothing needs none
-        from matplotlib.figure import Figure  # noqa: PLC0415
+        import matplotlib as mpl  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  # an extra
+        from matplotlib.figure import Figure  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     except ImportError as error:
         raise NoMatplotlibError("charts need matplotlib: pip install 'theater[bench]'") from error
     mpl.use("agg")

@@ -74,4 +74,5 @@ def _is_case_of(subject: Subject, family: Family, cases: Sequence[str]) -> bool:
 
 
 def _variants(subject: Subject, *, uvloop: bool) -> list[Subject]:
-    return [subject, replace(subject, uvloop=True)] if uvloop and subject.system.on_uvloop else [subject]
+    twice = uvloop and subject.system.on_uvloop and not subject.work.same_on_uvloop
+    return [subject, replace(subject, uvloop=True)] if twice else [subject]

@@ -41,10 +41,10 @@ class Environments:
         return self._provide(system.name, system.environment)
 
     def _provide(self, name: str, environment: Environment) -> Path:
-        base = find_python(environment.pythons)
-        folder = (self._folder / name).resolve()
+        version, base = find_python(environment.pythons)
+        folder = (self._folder / f"{name}-{version}").resolve()
         python, mark = folder / "bin" / "python", folder / _MARK
-        made_of = "\n".join([str(base), *environment.packages])
+        made_of = "\n".join(environment.packages)
         if not (mark.is_file() and mark.read_text() == made_of and python.exists()):
             self._seen(f"installing {', '.join(environment.packages)} into {folder}")
             _run(str(base), "-m", "venv", "--clear", str(folder))
@@ -53,7 +53,7 @@ class Environments:
         return python
 
 
-def find_python(versions: tuple[str, ...]) -> Path:
+def find_python(versions: tuple[str, ...]) -> tuple[str, Path]:
     """The running Python if it is of one of these versions, else the first that is installed.
 
     Raises:
@@ -61,11 +61,11 @@ def find_python(versions: tuple[str, ...]) -> Path:
     """
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
     if running in versions:
-        return Path(sys.executable)
+        return running, Path(sys.executable)
     for version in versions:
         for candidate in _candidates(version):
             if _is_python(candidate, version):
-                return candidate
+                return version, candidate
     raise AbsentError(f"it needs Python {' or '.join(versions)}, and this machine has none")
 
 

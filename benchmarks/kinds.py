@@ -29,6 +29,7 @@ class Work:
     about: str  # what is counted, a sentence for the docs
     less_is_better: bool = False
     rounds: int | None = None  # as many as are worth their time, where figures hardly move
+    same_on_uvloop: bool = False  # then it is measured on asyncio alone
     curve: str = ""  # works of one curve differ in their count only, and are drawn as a line
 
 

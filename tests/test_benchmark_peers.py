@@ -55,7 +55,7 @@ def test_an_environment_is_made_once(shell: Shell, tmp_path: Path) -> None:
     first = Environments(tmp_path).python_for(of("peer==1"))
     second = Environments(tmp_path).python_for(of("peer==1"))
 
-    assert first == second == tmp_path / "peer" / "bin" / "python"
+    assert first == second == tmp_path / f"peer-{RUNNING}" / "bin" / "python"
     assert shell.installed == ["peer==1"]
 
 
@@ -81,7 +81,7 @@ def test_what_is_installed_is_told(shell: Shell, tmp_path: Path) -> None:  # noq
 
     Environments(tmp_path, seen=told.append).python_for(of("peer==1"))
 
-    assert told == [f"installing peer==1 into {tmp_path / 'peer'}"]
+    assert told == [f"installing peer==1 into {tmp_path}/peer-{RUNNING}"]
 
 
 def test_why_a_package_cannot_be_installed_is_said_in_the_words_of_pip() -> None:
@@ -99,7 +99,7 @@ def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
 
 
 def test_the_running_python_is_preferred() -> None:
-    assert find_python(("3.1", RUNNING)) == Path(sys.executable)
+    assert find_python(("3.1", RUNNING)) == (RUNNING, Path(sys.executable))
 
 
 def test_a_python_that_is_not_here_is_named() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,8 @@ def test_systems_can_be_chosen_and_a_chosen_peer_stays() -> None:
 def test_what_can_run_on_uvloop_is_measured_once_more_and_against_the_limit_there() -> None:
     (plain, on_uvloop) = choose(SMALL, cases=["tell"], systems=[LIMIT], uvloop=True)
 
+    still = replace(TELL, same_on_uvloop=True)
+    assert names(choose([replace(SMALL[0], works=(still,))], systems=[LIMIT], uvloop=True)) == ["tell:limit"]
     assert (plain.label, on_uvloop.label) == ("limit", "limit+uvloop")
     assert on_uvloop.limit_key == on_uvloop.key != plain.key
 

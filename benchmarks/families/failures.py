@@ -17,6 +17,7 @@ FAILURES = Family(
             "the median time of an ask while another actor fails 1,000 times, a millisecond apart, in % of"
             " the median while nobody fails: 100 means that nobody waits for a failure",
             less_is_better=True,
+            same_on_uvloop=True,
         ),
     ),
     on("benchmarks.failing", OFF, RECORDED, DURABLE),

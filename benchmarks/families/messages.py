@@ -32,6 +32,7 @@ WORKS = (
         "memory of an actor that nobody wrote to; less is better, so a ratio above 1 is a cost",
         less_is_better=True,
         rounds=1,
+        same_on_uvloop=True,
     ),
     Work(
         "idle100k",
@@ -41,6 +42,7 @@ WORKS = (
         "the same among ten times as many",
         less_is_better=True,
         rounds=1,
+        same_on_uvloop=True,
     ),
 )
 
@@ -57,14 +59,12 @@ LIMITS = (
         "benchmarks.limits",
         "a task with an unbounded `asyncio.Queue`; nothing is checked or recorded",
         argument="queue",
-        on_uvloop=True,
     ),
     System(
         "anyio stream",
         "benchmarks.limits",
         "a task in an anyio task group with an unbounded memory stream; nothing is checked or recorded",
         argument="anyio",
-        on_uvloop=True,
     ),
 )
 

@@ -25,7 +25,6 @@ DURABLE = System(
     "",
     "`Theater(folder)`: the same on disk, each batch synced and signed before an asker outside is answered",
     argument="durable",
-    on_uvloop=True,
 )
 
 
