@@ -8,6 +8,7 @@ from benchmarks.families.failures import FAILURES
 from benchmarks.families.growth import CROWDS, GROWTH
 from benchmarks.families.lasting import LASTING, PASTS
 from benchmarks.families.messages import MESSAGES
+from benchmarks.families.soak import SOAK
 
 FAMILIES = (
     MESSAGES,
@@ -19,4 +20,5 @@ FAMILIES = (
     PASTS,
     GROWTH,
     CROWDS,
+    SOAK,
 )
