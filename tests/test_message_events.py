@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import Counter as Bag
 from dataclasses import dataclass
 from hashlib import sha256
@@ -634,3 +635,52 @@ def names_agree(event: Event, events: dict[tuple[bytes, int], Event]) -> bool:
     return (other.kind, other.body["to"]) == ("message/sent", event.actor) and all(
         event.body.get(key) == other.body.get(key) for key in told_alike
     )
+
+
+class Meter(Actor):
+    """Its fields do not stand in the order in which they are packed."""
+
+    temperature: float = 0.0
+    unit: str = "K"
+    ünit: str = ""  # noqa: PLC2401
+    n: int = 0
+
+    @handler
+    async def take(self, value: float) -> float:
+        self.temperature = value
+        self.n += 1
+        return value
+
+    @handler
+    async def tell_on(self, other: ActorRef[Meter], value: float) -> float:
+        await other.tell(Meter.take, value)
+        self.n += 1
+        return value
+
+
+@pytest.mark.parametrize("bits", ["7ff8000000000000", "fff8000000000000", "7ff0000000000001"])
+async def test_any_not_a_number_is_recorded_as_the_canonical_one(bits: str) -> None:
+    (value,) = struct.unpack(">d", bytes.fromhex(bits))
+    async with Theater() as theater:
+        first, second = await theater.spawn(Meter()), await theater.spawn(Meter())
+        await first.tell(Meter.take, value)
+        await first.ask(Meter.take, value)
+        await first.ask(Meter.tell_on, second, value)
+        await second.ask(Meter.take, 1.5)
+
+        told = [*theater.chain(first), *theater.chain(second)]  # which only canonical bytes can be
+
+    packed = [at for event in told for at in event.data.split(b"\xcb")[1:] if at[0] & 0x7F == 0x7F]
+    assert len(packed) == 2 + 3 + 4 + 2  # arguments, answers, states, what was sent
+    assert {at[:8].hex() for at in packed} == {"7ff8000000000000"}
+
+
+async def test_a_state_is_packed_in_canonical_order_whatever_the_order_of_its_fields() -> None:
+    async with Theater() as theater:
+        meter = await theater.spawn(Meter())
+        await meter.ask(Meter.take, 2.5)
+        await meter.ask(Meter.tell_on, meter, 0.5)
+
+        states = [event.body["state"] for event in theater.chain(meter) if "state" in event.body]
+
+    assert [list(state) for state in states] == [["n", "unit", "ünit", "temperature"]] * 4

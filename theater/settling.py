@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from theater.stage import Stage
     from theater.turn import Turn
 
+_AS_THEY_ARE = frozenset({type(None), bool, int, str, bytes})  # NaN has many forms, one of them canonical
 _SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
 
 
 def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool) -> None:
     turn = cell.turn
-    state = small_state(cell) if changed else None
     if turn is None or turn.seq is None:
         # the hot path writes the body in canonical order: keys by length, then by byte
         asks = envelope.reply is not None
@@ -29,38 +29,44 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, *, changed: bool
         if cell.extras is not None and (again := cell.extras.put_back.get(envelope)) is not None:
             body["again"] = again
         if changed:
-            body["state"] = prepare(state)
+            body["state"] = _ready_state(cell)
         if asks:
-            body["answer"] = prepare(answer)
+            body["answer"] = answer if type(answer) in _AS_THEY_ARE else prepare(answer)
         if envelope.kwargs:
             body["kwargs"] = prepare(envelope.plain_kwargs())
         body["handler"] = envelope.plan.name
         seq = cell.theater.recorder.append_prepared(cell, "message/handled", body)
     else:
-        body = _ended(turn, envelope, answer)
-        if changed:
-            body["state"] = state
-        seq = cell.record("message/handled", body)
+        seq = _record_end(cell, turn, envelope, answer, changed=changed)
     if envelope.sender is not None and envelope.reply is not None:
         envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
 
 
-def _ended(turn: Turn, envelope: Envelope, answer: Any) -> dict[str, Any]:
+def _record_end(cell: Cell, turn: Turn, envelope: Envelope, answer: Any, *, changed: bool) -> int:
     """How a message ended that was recorded as received."""
-    body: dict[str, Any] = {"message": turn.seq}
-    if envelope.reply is not None:
-        body["answer"] = answer
-    elif envelope.onward is not None:
-        body[envelope.onward.mark] = True
+    body: dict[str, Any] = {"state": _ready_state(cell)} if changed else {}
     if turn.stops:
         body["stops"] = True
-    return body
+    if envelope.reply is not None:
+        body["answer"] = answer if type(answer) in _AS_THEY_ARE else prepare(answer)
+    body["message"] = turn.seq
+    if envelope.reply is None and envelope.onward is not None:
+        body[envelope.onward.mark] = True
+    return cell.theater.recorder.append_prepared(cell, "message/handled", body)
 
 
 def small_state(cell: Cell) -> dict[str, Any] | None:
     """The state for the record if it is small; `stale` says whether the record then lacks it."""
     assert cell.keeper is not None
     state = cell.keeper.small(_SMALL_STATE)
+    cell.stale = state is None
+    return state
+
+
+def _ready_state(cell: Cell) -> object:
+    """The same, ready to be packed."""
+    assert cell.keeper is not None
+    state = cell.keeper.written(_SMALL_STATE)
     cell.stale = state is None
     return state
 

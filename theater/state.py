@@ -12,7 +12,7 @@ from msgpack import packb
 
 from theater.content import ContentRef
 from theater.field import Default
-from theater.plain import DEPTH, Addressed, encode, extension
+from theater.plain import DEPTH, Addressed, encode, extension, prepare
 from theater.shape import Shape
 from theater.unrolled import changed_function
 from theater.untyped import SCALARS, MisfitError, World, passes
@@ -36,11 +36,12 @@ class Field:
 class State:
     """The fields of one actor class."""
 
-    __slots__ = ("_keeper", "fields", "label", "most_bytes")
+    __slots__ = ("_keeper", "fields", "label", "most_bytes", "ordered")
 
     def __init__(self, label: str, fields: Mapping[str, Field]) -> None:
         self.label = label  # as errors call the class
         self.fields = dict(fields)
+        self.ordered = sorted(fields.items(), key=lambda item: (len(item[0].encode()), item[0].encode()))
         self._keeper: type[StateKeeper] | None = None
         self.most_bytes = _HEADER + sum(
             2 * _HEADER + _WIDEST * len(name) for name in fields
@@ -161,6 +162,25 @@ class StateKeeper:
             plain[name] = self._state.pack(name, plain[name], self._world)
         return plain
 
+    def written(self, limit: int) -> object:
+        """The last good state ready to be packed, if it packs to at most `limit` bytes; None if not."""
+        if not self.packed:  # 0.3 µs for two fields, where the walk below takes 1.5
+            most = self._state.most_bytes
+            for value in self.fixed.values():
+                kind = type(value)
+                if kind is str or kind is bytes:
+                    most += _WIDEST * len(value)
+                elif kind is float:
+                    if value != value:  # noqa: PLR0124  # NaN
+                        break
+                elif kind is not int and kind is not bool and value is not None:
+                    break
+            else:
+                if most <= limit:
+                    return self.fixed.copy()  # its keys are in canonical order
+        plain = self.small(limit)
+        return None if plain is None else prepare(plain)
+
     def small(self, limit: int) -> dict[str, Any] | None:
         """The last good state if it packs to at most `limit` bytes."""
         plain = self.plain()
@@ -193,7 +213,7 @@ class StateKeeper:
             self.size = len(attributes)
             return False
         fixed, packed, plains, differs = {}, {}, {}, False
-        for name, field in state.fields.items():
+        for name, field in state.ordered:  # as they are packed
             value = state.value(attributes, name)
             last = self.fixed.get(name, _NONE)
             if value is last:

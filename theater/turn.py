@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from random import Random
 from typing import TYPE_CHECKING, Any, Protocol
 
+from msgspec import Struct, field
+
 from theater.codec import BODY_DEPTH, prepare
 from theater.errors import SetupError
 from theater.loop import Future, Task
@@ -31,39 +33,22 @@ class Held(Protocol):
     def leave(self, why: Exception | None = None) -> None: ...
 
 
-class Turn:
+class Turn(Struct, eq=False):
     """What the message at hand has asked so far, and what it still waits for."""
 
-    __slots__ = (
-        "asks",
-        "cell",
-        "gave_up",
-        "head",
-        "held",
-        "is_cancelled",
-        "prompter",
-        "random",
-        "seq",
-        "spoken",
-        "stops",
-        "tasks",
-        "time",
-    )
-
-    def __init__(self, cell: Cell) -> None:
-        self.cell = cell
-        self.seq: int | None = None  # of `message/received`
-        self.head = b""  # of that event: the seed of `random`
-        self.time = 0  # nanoseconds since 1970 UTC, as recorded
-        self.asks: set[Future[Any]] = set()  # answers, and room for questions, that the handler waits for
-        self.tasks: set[Task[Any]] | None = None  # that the handler started
-        self.gave_up: Exception | None = None  # the news that the asker left; thrown into `asks`
-        self.is_cancelled = False  # its asker left, and it is marked for that
-        self.held: dict[Held, None] | None = None  # in the order in which they were opened
-        self.random: Random | None = None
-        self.prompter: Prompter | None = None  # while the handler runs again along its record
-        self.stops = False  # its actor ends itself after it
-        self.spoken = 0  # lines to the log that stand in that record, and are not written again
+    cell: Cell
+    seq: int | None = None  # of `message/received`
+    head: bytes = b""  # of that event: the seed of `random`
+    time: int = 0  # nanoseconds since 1970 UTC, as recorded
+    asks: set[Future[Any]] = field(default_factory=set)  # answers, and room for questions, that it waits for
+    tasks: set[Task[Any]] | None = None  # that the handler started
+    gave_up: Exception | None = None  # the news that the asker left; thrown into `asks`
+    is_cancelled: bool = False  # its asker left, and it is marked for that
+    held: dict[Held, None] | None = None  # in the order in which they were opened
+    random: Random | None = None
+    prompter: Prompter | None = None  # while the handler runs again along its record
+    stops: bool = False  # its actor ends itself after it
+    spoken: int = 0  # lines to the log that stand in that record, and are not written again
 
     @property
     def envelope(self) -> Envelope:

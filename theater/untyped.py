@@ -63,6 +63,8 @@ def passes(value: Any, kinds: frozenset[type]) -> bool:
         return int in kinds and value.bit_length() <= SURE_BITS
     if kind is str:
         return str in kinds and value.isascii()
+    if kind is float:
+        return float in kinds and value == value  # noqa: PLR0124  # NaN has many forms, one of them canonical
     return kind in kinds
 
 
