@@ -49,9 +49,9 @@ class Holding:
         self.readers: set[bytes] = set()  # ids of the actors that it was granted to
 
     def keep(self, digest: bytes, size: int) -> None:
-        if digest not in self.sizes:
-            self.sizes[digest] = size
-            self.size += size
+        """Take up a content that is not held yet."""
+        self.sizes[digest] = size
+        self.size += size
 
     def add(self, label: str, digest: bytes) -> None:
         """Make `digest` the newest at `label`, wherever it stood before."""
