@@ -11,7 +11,7 @@ from benchmarks.gauge import MEMBERS, Stopwatch, used_memory
 from benchmarks.kinds import Case
 
 
-async def _echo(message: tuple[int, asyncio.Future[int]]) -> None:
+async def echo(message: tuple[int, asyncio.Future[int]]) -> None:
     number, answer = message
     answer.set_result(number)
 
@@ -46,7 +46,7 @@ async def ask(count: int, _: Path, *, kind: Boxes, outstanding: int) -> float:
             await answer
 
     async with kind() as new_box:
-        box = new_box(_echo)
+        box = new_box(echo)
         with Stopwatch() as watch:
             await asyncio.gather(*(ask_in_turn(box) for _ in range(outstanding)))
         await box.stop()
@@ -81,7 +81,7 @@ async def ring(hops: int, _: Path, *, kind: Boxes) -> float:
 async def spawn(count: int, _: Path, *, kind: Boxes) -> float:
     async with kind() as new_box:
         with Stopwatch() as watch:
-            for box in [new_box(_echo) for _ in range(count)]:
+            for box in [new_box(echo) for _ in range(count)]:
                 await box.stop()
     return watch.rate(count)
 
@@ -89,7 +89,7 @@ async def spawn(count: int, _: Path, *, kind: Boxes) -> float:
 async def idle(count: int, _: Path, *, kind: Boxes) -> float:
     async with kind() as new_box:
         before = used_memory()
-        held = [new_box(_echo) for _ in range(count)]
+        held = [new_box(echo) for _ in range(count)]
         await asyncio.sleep(0)
         size = (used_memory() - before) / len(held)
         for box in held:

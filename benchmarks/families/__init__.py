@@ -7,11 +7,13 @@ from benchmarks.families.contents import CONTENTS, READING
 from benchmarks.families.failures import FAILURES
 from benchmarks.families.growth import CROWDS, GROWTH
 from benchmarks.families.lasting import LASTING, PASTS
+from benchmarks.families.lives import LIVES
 from benchmarks.families.messages import MESSAGES
 from benchmarks.families.soak import SOAK
 
 FAMILIES = (
     MESSAGES,
+    LIVES,
     FAILURES,
     CONTENTS,
     READING,
