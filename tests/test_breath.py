@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -43,3 +44,18 @@ async def test_an_idle_loop_only_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_it_begins_again_when_it_is_needed_again(monkeypatch: pytest.MonkeyPatch) -> None:
     for _ in range(2):
         assert await pauses(monkeypatch, is_busy=True) > 1
+
+
+@pytest.mark.parametrize(("worked", "is_busy"), [(0.002, False), (0.003, True)])
+async def test_it_knows_whether_the_loop_was_busy_since_it_was_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+    worked: float,
+    is_busy: bool,  # noqa: FBT001
+) -> None:
+    thread_time, perf_counter = iter([1.0, 1.0, 1.0 + worked]), iter([5.0, 5.0, 5.01])
+    clocks = SimpleNamespace(thread_time=thread_time.__next__, perf_counter=perf_counter.__next__)
+    monkeypatch.setattr("theater.journal.breath.time", clocks)
+    breath = Breath(asyncio.get_running_loop(), is_needed=lambda: False)
+    breath.begin()
+
+    assert breath.begin() is is_busy

@@ -26,11 +26,18 @@ class Breath:
         self._worked = 0.0  # seconds that this thread had computed when it was looked at
         self._at = 0.0
 
-    def begin(self) -> None:
-        """See to it that the loop is looked at; costs nothing if it is already."""
+    def begin(self) -> bool:
+        """See to it that the loop is looked at; says whether it was busy since it was last looked at."""
+        was_busy = self._was_busy()
         if not self._is_set:
             self._is_set = True
             self._look_again()
+        return was_busy
+
+    def _was_busy(self) -> bool:
+        """Whether this thread computed for a quarter of the time; else it waits, and others can go on."""
+        worked, passed = time.thread_time() - self._worked, time.perf_counter() - self._at
+        return worked > passed / 4
 
     def _look_again(self) -> None:
         self._worked, self._at = time.thread_time(), time.perf_counter()
@@ -40,7 +47,6 @@ class Breath:
         if not self._is_needed():
             self._is_set = False
             return
-        worked, passed = time.thread_time() - self._worked, time.perf_counter() - self._at
-        if worked > passed / 4:  # else the loop waits, and the writer has the interpreter anyway
+        if self._was_busy():
             time.sleep(_MOMENT)
         self._look_again()

@@ -61,7 +61,7 @@ class Commits:
         self._waiting = 0  # bytes in them
         self._timer: TimerHandle | None = None  # set while a batch forms that nobody waits for
         self._loop = loop
-        self._breath = Breath(loop, is_needed=lambda: bool(self._flying) and not self.has_ended)
+        self._breath = Breath(loop, is_needed=self._is_writing)
         log.watch(loop, self._fail)
         self._writer = Writer(
             log,
@@ -84,10 +84,17 @@ class Commits:
         self._flying.append(batch)
         if len(self._flying) == 1:
             self.is_busy = True
-            self._writer.submit(batch)
-            self._breath.begin()
+            self._submit(batch)
         self.forming = self._next(self._log.after(batch.end))
         self.weigh()
+
+    def _submit(self, batch: Pending) -> None:
+        self._writer.submit(batch)
+        if self._breath.begin():
+            self._writer.let_begin()
+
+    def _is_writing(self) -> bool:
+        return not (self.has_ended or (self._writer.is_at_rest and not self._flying))
 
     def hand_over(self, handover: Handover) -> None:
         """Have the forming batch signed by two keys, and those after it by the new one."""
@@ -185,7 +192,7 @@ class Commits:
         self.committed_to = batch.base + len(batch.buffer)
         self.note = batch.note or self.note
         if self._flying:
-            self._writer.submit(self._flying[0])
+            self._submit(self._flying[0])
         elif self.forming.waiters:
             self.seal()
         for future, result in batch.waiters:

@@ -117,7 +117,7 @@ class Log:
             sealed = self._current.number
             self._current.close()
             self._current, self._next = self._next, None
-        self._current.write(batch.buffer, batch.start)
+        self._current.write(batch.buffer, batch.start, batch.begun)
         if sealed is not None:
             self._indexing.submit(sealed)
         if batch.finish is not None:

@@ -17,12 +17,17 @@ from theater.merkle import Frontier
 _COMMIT_ROOM = 1024  # bytes; a blob's header, and a commit with two signatures
 
 
+def _nobody() -> None:
+    """Nobody waits for the writer to begin."""
+
+
 class Pending:
     """What will be committed together; `buffer` is not touched any more once it is sealed."""
 
     __slots__ = (
         "_lead",
         "base",
+        "begun",
         "buffer",
         "file_bytes",
         "files",
@@ -44,6 +49,7 @@ class Pending:
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Drafts, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
+        self.begun: Callable[[], None] = _nobody  # told when it is written, and only the sync is left
         self.finish: Callable[[], None] | None = None  # what is due once it is on the disk
         self.size = 0  # events up to its end, known once it is sealed
         self.note: Note | None = None  # likewise

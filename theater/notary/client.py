@@ -113,6 +113,7 @@ class NotaryLog:
         for draft, digest, content in batch.files:
             draft.write(content)
             draft.publish(digest)
+        batch.begun()
         note, *ahead = self._batches.ask("batch", batch.segment, batch.start, payload=batch.buffer)
         batch.note = Note.parse(note)
         self._learn(*ahead)
