@@ -9,10 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theater.unrolled import changed_function, fits_function
+from theater.unrolled import changed_function, fits_function, passes_function
 from theater.untyped import SCALARS, passes
 
-VALUES: list[Any] = [None, True, 0, -1, 2**62, 2**63, -(2**70), 0.0, "a", "é", "\ud800", b"", [], (1,)]
+VALUES: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    2**62,
+    2**63,
+    -(2**70),
+    0.0,
+    math.nan,
+    "a",
+    "é",
+    "\ud800",
+    b"",
+    [],
+    (1,),
+]
 KINDS = [frozenset({int}), frozenset({str}), frozenset({int, str}), frozenset({float}), SCALARS, frozenset()]
 
 
@@ -21,6 +37,13 @@ def test_an_argument_fits_as_it_passes(kinds: frozenset[type]) -> None:
     fits = fits_function([kinds], 1)
 
     assert [fits((value,)) for value in VALUES] == [passes(value, kinds) for value in VALUES]
+
+
+@pytest.mark.parametrize("kinds", KINDS, ids=str)
+def test_an_answer_passes_as_ever(kinds: frozenset[type]) -> None:
+    answers = passes_function(kinds)
+
+    assert [answers(value) for value in VALUES] == [passes(value, kinds) for value in VALUES]
 
 
 @given(

@@ -122,15 +122,6 @@ class Cell(Mailbox):
         theater.sent += 1
         return envelope
 
-    def speaks_freely(self, target: Cell) -> bool:
-        """Say whether what this actor tells leaves no trace with it: no event, no grant, no refusal."""
-        return not (
-            self.theater.records_messages
-            or self.options.grants is not None
-            or self.current is None
-            or not target.is_open
-        )
-
     def put(self, envelope: Envelope) -> None:
         """Give the message its place, and wake the actor."""
         turn = envelope.turn

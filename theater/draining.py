@@ -22,7 +22,7 @@ _SLICE_MESSAGES = 64  # that an actor handles in a row while others wait: a yiel
 async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop, in one place: a call is 40 ns
     """Handle messages, one at a time, until the actor is to end."""
     theater = cell.theater
-    records = theater.records_messages
+    records, is_durable = theater.records_messages, theater.journal.durable
     before = perf_counter()
     until = before + theater.slice
     left = _SLICE_MESSAGES
@@ -46,8 +46,12 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     answer = await call(cell.actor, args[0])
                 else:
                     answer = await call(cell.actor, *args, **envelope.kwargs)
-                if envelope.reply is not None:
-                    answer, plain = plan.carry_answer(answer, cell.world)
+                reply = envelope.reply
+                if reply is not None:
+                    answers = plan.answers
+                    plain = answer
+                    if not answers(answer):
+                        answer, plain = plan.carry_answer(answer, cell.world)
                 assert cell.keeper is not None
                 changed = cell.keeper.changed(cell.actor)  # last: from here on it has succeeded
             except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
@@ -60,9 +64,12 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     cell.stale = True
                 cell.handled += 1
                 cell.current = None
-                reply = envelope.reply
+                reply = envelope.reply  # its handler may have deferred it
                 if reply is not None and not reply.done():
-                    settling.give_answer(cell, envelope, reply, answer)
+                    if is_durable:
+                        settling.give_answer(cell, envelope, reply, answer)
+                    else:
+                        reply.set_result(answer)
         elif cell.stopping:
             return
         else:

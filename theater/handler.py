@@ -10,7 +10,7 @@ from typing import Any
 from theater import failure
 from theater.marking import PLAIN, HandlerOptions
 from theater.shape import Shape
-from theater.unrolled import fits_function
+from theater.unrolled import fits_function, passes_function
 from theater.untyped import MisfitError, World, check_scalar, name_of, passes
 
 
@@ -38,6 +38,7 @@ class HandlerPlan:
         "_placed",
         "_required",
         "_rest",
+        "answers",
         "call",
         "cancellable",
         "fits",
@@ -79,6 +80,8 @@ class HandlerPlan:
         self._required = tuple(one.name for one in named if one.is_required)
         self._kinds = tuple(one.shape.kinds for one in self._placed)
         self._most = len(self._placed)
+        self.answers: Callable[[object], bool] = self._write_answers
+        """Whether an answer travels as it is."""
         self.fits: Callable[[tuple[Any, ...]], bool] = self._write_fits
         """Whether these arguments, all by their places, travel as they are: scalars of the right types."""
         self.only = self._kinds[0] if len(parameters) == len(self._kinds) == 1 else None
@@ -89,6 +92,10 @@ class HandlerPlan:
         """Most handlers of most programs are never called: `fits` is written when it is."""
         self.fits = fits_function(self._kinds, self._least)
         return self.fits(args)
+
+    def _write_answers(self, answer: object) -> bool:
+        self.answers = passes_function(self._answer.kinds)
+        return self.answers(answer)
 
     def carry(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], world: World

@@ -74,7 +74,12 @@ class ActorRef(Addressed, Generic[A_co]):
         asker = at_work()
         envelope = cell.envelope(handler, args, kwargs, None, asker)
         queue = cell.queue
-        if asker is not None and not asker.speaks_freely(cell):
+        if asker is not None and (
+            asker.theater.records_messages
+            or asker.options.grants is not None
+            or asker.current is None
+            or not cell.is_open
+        ):  # it leaves a trace with the sender: an event, a grant used up, a refusal
             await sending.tell(cell, envelope)
         elif queue is None:
             cell.put(envelope)

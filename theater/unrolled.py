@@ -24,6 +24,12 @@ def fits_function(kinds: Sequence[Kinds], least: int) -> Callable[[tuple[Any, ..
     return _written("fits", f"def fits(args):\n    return {' and '.join(tests)}\n", kinds=kinds)
 
 
+def passes_function(kinds: Kinds) -> Callable[[object], bool]:
+    """Write `passes(value)` for values of these kinds."""
+    test = _is_sure("value", kinds, "kinds")
+    return _written("passes_here", f"def passes_here(value):\n    return {test}\n", kinds=kinds)
+
+
 def changed_function(kinds: Mapping[str, Kinds]) -> Callable[[Any, object], bool]:
     """Write `changed(keeper, actor)` for a class with these fields: see `StateKeeper.changed`."""
     names = list(kinds)
