@@ -261,6 +261,18 @@ async def test_a_snapshot_with_many_messages_that_wait_is_not_taken_again_before
     assert second - first == 8 * waited + 1
 
 
+async def test_messages_that_waited_at_the_last_snapshot_do_not_keep_the_close_from_one(
+    tmp_path: Path,
+) -> None:
+    async with Theater(tmp_path / "t", snapshots=OFTEN) as theater:
+        busy = await theater.spawn(Busy(), name="busy")
+        for _ in range(100):
+            busy.tell_nowait(Busy.add, 1)
+    *_, first, last = (event.kind for event in History(tmp_path / "t").chain("busy"))
+
+    assert (first, last) == ("message/handled", "actor/snapshot")
+
+
 async def test_without_a_policy_a_snapshot_is_taken_only_at_the_close(stage: Callable[..., Theater]) -> None:
     async with stage(snapshots=None) as theater:
         busy = await theater.spawn(Busy(), name="busy")

@@ -25,6 +25,7 @@ class Extras:
         "allowance",
         "asked_by",
         "below",
+        "delay",
         "escalation",
         "failure",
         "has_stopped",
@@ -52,6 +53,7 @@ class Extras:
         self.links: dict[bytes, None] | None = None  # ids of actors without which it does not go on
         self.held: list[Cell] = []  # sleepers that it watches
         self.below: tuple[float, ...] = ()  # moments of restarts of its children, oldest first
+        self.delay = 0  # events until a snapshot, for the messages that waited when the last one was taken
         self.escalation: ActorFailedError | None = None  # with which its supervisor fails when it has ended
         self.failure: ActorFailedError | None = None  # by which it had failed when its theater ended
         self.hurry: Future[None] | None = None  # ends a wait before a restart

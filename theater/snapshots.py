@@ -80,8 +80,11 @@ def take(cell: Cell) -> None:
     cell.weight = 0
     cell.stale = False
     if policy is not None:
-        waiting = len(body.get("mailbox", ()))
-        cell.due = cell.events + max(policy.events, recorder.bulk // _PACE, waiting * _LETTERS)
+        soon = max(policy.events, recorder.bulk // _PACE)
+        delay = max(0, len(body.get("mailbox", ())) * _LETTERS - soon)
+        cell.due = cell.events + soon + delay
+        if delay or cell.extras is not None:
+            cell.more().delay = delay
 
 
 def at_close(cell: Cell) -> None:
@@ -89,7 +92,8 @@ def at_close(cell: Cell) -> None:
     part = _lacking(cell)
     policy = cell.theater.snapshots
     is_at_rest = cell.waiter is not None and not cell.signals
-    is_worth_it = policy is not None and cell.due - cell.events <= policy.events - policy.events // _PART
+    due = cell.due if cell.extras is None else cell.due - cell.extras.delay  # its mailbox is empty now
+    is_worth_it = policy is not None and due - cell.events <= policy.events - policy.events // _PART
     with _room(cell):
         if is_at_rest and (part or is_worth_it):
             take(cell)
