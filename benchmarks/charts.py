@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.families.messages import LIMITS
 from benchmarks.families.theater import DURABLE, OFF, RECORDED
 from benchmarks.kinds import LIMIT, UVLOOP, Family
 from benchmarks.page import short
@@ -18,8 +19,9 @@ from benchmarks.panels import Lines, Points, panels
 from benchmarks.report import Report, sections
 
 OURS = {OFF.name: "#0b7a75", RECORDED.name: "#19a79b", DURABLE.name: "#7cc8bd"}
-LIMITS = "#333333"
+BARE = dict.fromkeys((limit.name for limit in LIMITS), "#999999") | {LIMIT: "#222222"}
 PEERS = "#c2813a"
+COLOURS = "black: the limit; grey: other bare mailboxes; green: Theater; brown: peers"
 ACROSS = 3  # panels in a row
 STYLE: Any = {  # of a type of its own in matplotlib
     "svg.fonttype": "none",  # text stays text: it can be read, searched and is a tenth of the size
@@ -74,6 +76,7 @@ def _matplotlib() -> Any:
         highest = max(len(panel.points) if isinstance(panel, Points) else 12 for panel in shown)
         figure = Figure(figsize=(3.4 * across, down * (0.9 + 0.17 * highest)), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
+        figure.supxlabel(COLOURS, fontsize=7)
         axes = figure.subplots(down, across, squeeze=False).flatten()
         for axis, panel in zip(axes, shown, strict=False):
             if isinstance(panel, Points):
@@ -97,14 +100,20 @@ def _draw_points(axis: Any, panel: Points) -> None:
     axis.scatter(figures, places, color=[colour(name) for name in names], s=18, zorder=3)
     for place, figure in zip(places, figures, strict=True):
         axis.annotate(short(figure), (figure, place), (5, 0), textcoords="offset points", va="center")
-    axis.set_yticks(places, names)
-    axis.invert_yaxis()
+    axis.set_yticks(places, [name.removesuffix(UVLOOP) for name in names])
+    axis.set_ylim(len(names) - 0.5, -0.5)  # the best on top
     axis.set_title(f"{panel.title}, {panel.unit}", fontsize=8, loc="left")
 
 
 def _draw_lines(axis: Any, panel: Lines) -> None:
     for name, line in panel.lines.items():
-        axis.plot(*zip(*line, strict=True), marker="o", markersize=3, label=name, color=colour(name))
+        axis.plot(
+            *zip(*line, strict=True),
+            marker="o",
+            markersize=3,
+            label=name.removesuffix(UVLOOP),
+            color=colour(name),
+        )
     axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_title(f"{panel.title}, {panel.unit}", fontsize=8, loc="left")
@@ -114,7 +123,7 @@ def _draw_lines(axis: Any, panel: Lines) -> None:
 
 def colour(system: str) -> str:
     name = system.removesuffix(UVLOOP)
-    return LIMITS if name == LIMIT else OURS.get(name, PEERS)
+    return (OURS | BARE).get(name, PEERS)
 
 
 def _write(figure: Any, path: Path) -> None:

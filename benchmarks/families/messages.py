@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.families.theater import DURABLE, OFF, RECORDED, on
 from benchmarks.kinds import LIMIT, Family, System, Work
 from benchmarks.peers import PEERS
@@ -68,9 +70,12 @@ LIMITS = (
     ),
 )
 
+# Whoever waits for each answer waits for a sync.
+SYNCED = replace(DURABLE, counts={"ask": 10_000, "spawn": 4_000})
+
 MESSAGES = Family(
     "messages",
     "Messages",
     WORKS,
-    (*LIMITS, *on("benchmarks.messaging", OFF, RECORDED, DURABLE), *PEERS),
+    (*LIMITS, *on("benchmarks.messaging", OFF, RECORDED, SYNCED), *PEERS),
 )
