@@ -8,7 +8,8 @@ from difflib import get_close_matches
 
 from benchmarks.kinds import Family, Subject, System
 
-ALL = "all"
+ALL = "all"  # of the peers
+DEFAULT = "default"  # the cases that are measured if none is chosen
 
 
 class ChoiceError(Exception):
@@ -28,7 +29,7 @@ def choose(
     Raises:
         ChoiceError: a name is unknown, or nothing is left.
     """
-    check("case", cases, case_names(families))
+    check("case", cases, {*case_names(families), DEFAULT})
     check("system", systems, {system.name for family in families for system in family.systems})
     check("peer", peers, {*peer_names(families), ALL})
     wanted = {*systems, *peers}
@@ -36,7 +37,7 @@ def choose(
         subject
         for family in families
         for subject in family.subjects()
-        if (_is_case_of(subject, family, cases) if cases else family.by_default)
+        if _is_case_of(subject, family, cases or [DEFAULT])
         and (not subject.system.is_peer or subject.system.name in wanted or ALL in peers)
         and (not systems or subject.system.name in wanted or (subject.system.is_peer and ALL in peers))
     ]
@@ -70,7 +71,8 @@ def peers_of(families: Sequence[Family]) -> list[System]:
 
 
 def _is_case_of(subject: Subject, family: Family, cases: Sequence[str]) -> bool:
-    return bool({subject.work.name, subject.work.curve, family.name} & set(cases))
+    names = {subject.work.name, subject.work.curve, family.name} | ({DEFAULT} if family.by_default else set())
+    return bool(names & set(cases))
 
 
 def _variants(subject: Subject, *, uvloop: bool) -> list[Subject]:

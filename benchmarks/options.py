@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
         action="extend",
         default=[],
         metavar="NAME,...",
-        help="these cases, or families of cases",
+        help="these cases, or families; `default` for those that are measured if none is named",
     )
     what.add_argument(
         "--system",

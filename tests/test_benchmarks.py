@@ -82,6 +82,10 @@ def test_a_family_that_is_not_measured_by_default_is_measured_by_its_name() -> N
 
     assert "long:theater" not in names(choose(families))
     assert names(choose(families, cases=["soak"])) == ["long:theater"]
+    assert choose(families, cases=["default", "soak"]) == [
+        *choose(families),
+        *choose(families, cases=["soak"]),
+    ]
 
 
 def test_a_curve_is_chosen_as_a_whole_or_by_its_points() -> None:
