@@ -127,6 +127,8 @@ def verdict(findings: Sequence[Finding], console: Console, kind: str) -> int:
     if unknown:
         console.print(f"Nothing is kept for {', '.join(unknown)} on {place(kind)}.", highlight=False)
         console.print("Keep it where the work is known to be good: python -m benchmarks --guard --update")
+    if cheaper := [found.case for found in findings if found.is_cheaper]:
+        console.print(f"Much cheaper: {', '.join(cheaper)}. Keep that with --update.", highlight=False)
     if not worse and not unknown:
         console.print(f"No case is more than {WORSE:.0%} dearer than what is kept.", highlight=False)
     return 1 if worse else 2 if unknown else 0

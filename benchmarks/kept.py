@@ -51,6 +51,11 @@ class Finding:
     def is_worse(self) -> bool:
         return self.change is not None and self.change > WORSE
 
+    @property
+    def is_cheaper(self) -> bool:
+        """What is kept lets so much creep back unseen."""
+        return self.change is not None and self.change < -WORSE
+
 
 def find_out(case: str, kept: Cost | None, count: Callable[[], Cost], *, rounds: int | None) -> Finding:
     """Count so often; if that is not said, once, and up to five times while the case seems worse."""

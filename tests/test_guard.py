@@ -122,6 +122,17 @@ def test_the_guard_ends_with_0_where_nothing_got_worse(costs: dict[str, int]) ->
     assert "No case is more than 10% dearer" in shown
 
 
+def test_the_guard_says_what_got_so_cheap_that_it_is_worth_keeping(costs: dict[str, int]) -> None:
+    costs |= {"tell:theater": 1_000, "ask:theater": 1_000}
+    run(costs, update=True)
+    costs |= {"tell:theater": 800, "ask:theater": 950}
+
+    status, shown = run(costs)
+
+    assert status == 0
+    assert "Much cheaper: tell:theater. Keep that with --update." in shown
+
+
 def test_the_guard_ends_with_2_where_nothing_is_kept(costs: dict[str, int]) -> None:
     costs |= {"tell:theater": 1_000}
 
