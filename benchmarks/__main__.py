@@ -34,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.guard:
             return guard(options.cases, console, counts=options.counts, update=options.update)
-        if options.charts or options.docs:
-            charts.check()
+        check(options)
         report = Report.read(options.figures) if options.figures else measure(options, console)
         show(report, FAMILIES, console)
         keep(report, options)
@@ -45,11 +44,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1 if any(row.error for row in report.rows) else 0
 
 
+def check(options: Options) -> None:
+    """Fail before measuring and not after it.
+
+    Raises:
+        ChoiceError: these options do not go together, or need what is not installed.
+        NoMatplotlibError: charts were asked for and cannot be drawn.
+    """
+    if options.docs and options.quick:
+        raise ChoiceError("--quick measures too little for --docs")
+    if options.uvloop and find_spec("uvloop") is None:
+        raise ChoiceError("--uvloop needs uvloop: pip install 'theater[bench]'")
+    if options.charts or options.docs:
+        charts.check()
+
+
 def measure(options: Options, console: Console) -> Report:
     """Raises: ChoiceError."""
     begun = time.monotonic()
-    if options.uvloop and find_spec("uvloop") is None:
-        raise ChoiceError("--uvloop needs uvloop: pip install 'theater[bench]'")
     subjects = choose(
         FAMILIES, cases=options.cases, systems=options.systems, peers=options.peers, uvloop=options.uvloop
     )

@@ -76,7 +76,8 @@ def _matplotlib() -> Any:
         highest = max(len(panel.points) if isinstance(panel, Points) else 12 for panel in shown)
         figure = Figure(figsize=(3.4 * across, down * (0.9 + 0.17 * highest)), layout="constrained")
         figure.suptitle(title, fontsize=11, fontweight="bold")
-        figure.supxlabel(COLOURS, fontsize=7)
+        if any(isinstance(panel, Points) for panel in shown):
+            figure.supxlabel(COLOURS.replace("; ", "\n") if across == 1 else COLOURS, fontsize=7)
         axes = figure.subplots(down, across, squeeze=False).flatten()
         for axis, panel in zip(axes, shown, strict=False):
             if isinstance(panel, Points):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
-import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,16 +27,22 @@ class Options:
     json: Path | None
     charts: Path | None
     docs: Path | None
-    command: str  # as it was typed
     guard: bool
     update: bool
     counts: int | None
 
+    @property
+    def command(self) -> str:
+        """What makes these figures again, on any machine: without its folders."""
+        named = {"--case": self.cases, "--system": self.systems, "--peers": self.peers}
+        parts = [f"{option} {','.join(names)}" for option, names in named.items() if names]
+        switches = {"--uvloop": self.uvloop, "--quick": self.quick, "--docs": self.docs is not None}
+        parts += [switch for switch, is_on in switches.items() if is_on]
+        return " ".join(["python -m benchmarks", *parts, f"--rounds {self.rounds}"])
+
 
 def parse(arguments: Sequence[str] | None = None) -> Options:
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    command = shlex.join(["python", "-m", "benchmarks", *given])
-    return Options(**vars(_parser().parse_args(given)), command=command)
+    return Options(**vars(_parser().parse_args(arguments)))
 
 
 def _names(text: str) -> tuple[str, ...]:

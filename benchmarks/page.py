@@ -49,7 +49,7 @@ def made(report: Report) -> str:
     made = report.made
     return (
         f"Made with `{made.command}` on {made.date}: Python {made.python}, {made.machine}, {made.processors}"
-        f" processors, {made.rounds} rounds, {made.minutes:.0f} minutes. A cell holds the median, *half the"
+        f" processors, {made.minutes:.0f} minutes. A cell holds the median, *half the"
         " distance from the lowest round to the highest*, and **the median of each round's ratio to the limit"
         " in that round**."
     )
@@ -113,10 +113,12 @@ def gaps(report: Report, families: Sequence[Family]) -> Iterator[str]:
         if row.error:
             yield f"{row.case} of {row.system}: {row.error}."
     measured = {row.system for row in report.rows}
+    cases = {row.case for row in report.rows}
     for family in families:
         for system in family.systems:
-            for work, reason in system.without.items() if system.name in measured else ():
-                yield f"{work} of {system.name}: {reason}."
+            for work, reason in system.without.items():
+                if system.name in measured and work in cases:
+                    yield f"{work} of {system.name}: {reason}."
 
 
 def _systems(families: Sequence[Family]) -> list[System]:

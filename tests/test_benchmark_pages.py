@@ -189,6 +189,11 @@ def test_every_family_has_a_name_and_a_title_of_its_own() -> None:
     )
 
 
+def test_the_docs_are_not_made_of_a_quick_look(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--quick", "--docs"]) == 2
+    assert "--quick measures too little for --docs" in capsys.readouterr().err
+
+
 def test_that_there_is_no_uvloop_is_said_before_measuring(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

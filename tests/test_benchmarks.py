@@ -178,6 +178,25 @@ def test_cases_may_be_given_one_by_one_or_in_a_list() -> None:
     assert list(parse(["--case", "tell,ask", "--case", "ring"]).cases) == ["tell", "ask", "ring"]
 
 
+def test_the_command_that_is_kept_names_no_folder_of_this_machine() -> None:
+    given = [
+        "--peers",
+        "all",
+        "--case",
+        "tell,ask",
+        "--uvloop",
+        "--json",
+        "/here",
+        "--folder",
+        "/there",
+        "--docs",
+    ]
+
+    assert parse(given).command == (
+        "python -m benchmarks --case tell,ask --peers all --uvloop --docs --rounds 3"
+    )
+
+
 def test_a_wrong_name_ends_the_command_with_what_there_is() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--case", "tel"],
