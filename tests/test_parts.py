@@ -138,12 +138,14 @@ def test_where_pieces_are_hashed_apart_makes_no_difference(monkeypatch: pytest.M
 
 def test_a_content_may_end_where_a_part_does(blobs: Blobs) -> None:
     content = noise(200_000)
-    members = members_of(blobs[part(content, blobs.put).digest])
-    size = sum(member.size for member in members[:4])
+    first, *_ = members_of(blobs[part(content, blobs.put).digest])
+    leaves = members_of(blobs[first.digest])[:4]
+    size = sum(one.size for one in leaves)
+    assert {one.kind for one in leaves} == {Outlined.BYTES}
 
     shorter = part(content[:size], blobs.put)
 
-    assert members_of(blobs[shorter.digest]) == members[:4]
+    assert members_of(blobs[shorter.digest]) == leaves
     assert whole(shorter, blobs.__getitem__) == content[:size]
 
 

@@ -205,6 +205,18 @@ def test_a_temporary_child_is_never_started_again_without_a_directive(
     )
 
 
+@pytest.mark.parametrize("restarts", [-1, 1.5, True])
+def test_a_limit_counts_whole_restarts(restarts: Any) -> None:
+    with pytest.raises(SetupError, match="restarts must be a whole number of at least 0"):
+        RestartLimit(restarts=restarts)
+
+
+@pytest.mark.parametrize("within", [0.0, -1.0, float("nan")])
+def test_a_limit_looks_at_some_time(within: float) -> None:
+    with pytest.raises(SetupError, match="within must be more than 0 seconds"):
+        RestartLimit(within=within)
+
+
 # -- backoff
 
 

@@ -218,6 +218,16 @@ def test_removing_an_unknown_label_changes_nothing() -> None:
     assert fold.snapshot() == before
 
 
+@pytest.mark.parametrize("kind", ["store/get", "store/list_labels", "message/handled"])
+def test_what_only_asks_changes_nothing(kind: str) -> None:
+    fold = after(keep_at("x", A))
+    before = fold.snapshot()
+
+    fold.apply(kind, {"store": MINE})
+
+    assert fold.snapshot() == before
+
+
 def test_removing_a_ref_from_a_label_leaves_the_others() -> None:
     fold = after(keep_at("x", A), keep_at("x", B), RemoveFromLabel(MINE, "x", ref(B)))
 
