@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from benchmarks.kinds import Environment, System
 
+_SLOW = "to make so many takes it a minute; what one takes hardly depends on how many there are"
+
 PYKKA = System(
     "pykka",
     "benchmarks.peers.pykka",
@@ -26,6 +28,7 @@ LAPINBEAM = System(
     "lapinbeam 1.3: supervised actors with an `asyncio.Queue` each, a core in Rust between nodes (none here);"
     " messages are not typed; nothing is recorded",
     environment=Environment(("lapinbeam==1.3.0",)),
+    without={"idle100k": _SLOW},
     counts={"ask64": 40_000},
 )
 THESPIAN = System(
@@ -42,6 +45,7 @@ TAPIO = System(
     "tapio 0.18: typed behaviours in the manner of Pekko, supervised; each message is checked by pydantic, as"
     " Theater checks arguments; nothing is recorded",
     environment=Environment(("tapio-py==0.18.0",)),
+    without={"idle100k": _SLOW},
     counts={"ask64": 40_000},
 )
 PAPYRA = System(
@@ -50,6 +54,7 @@ PAPYRA = System(
     "papyra 0.3: supervised actors in anyio task groups; it can keep events of actors' lives (not of"
     " messages), which is off here",
     environment=Environment(("papyra==0.3.0",)),
+    without={"idle100k": _SLOW},
     counts={"ask64": 40_000, "spawn": 5_000},
 )
 XOSCAR = System(
