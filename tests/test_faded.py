@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 
 from theater import Actor, ActorRef, Theater, handler
+from theater.journal.memory import MemoryJournal
 
 
 class Passing(Actor):
@@ -58,3 +59,22 @@ async def test_what_is_kept_of_them_does_not_grow_with_how_many_there_were() -> 
 
         assert len(faded) < 2_000
         assert faded.get(kept.id) is kept._cell
+
+
+async def test_the_journal_in_memory_forgets_chains_of_which_nothing_is_left() -> None:
+    async with Theater(keep=1_000) as theater:
+        held = await theater.spawn(Passing())
+        await held.stop()
+        journal = held._cell.theater.journal
+        assert isinstance(journal, MemoryJournal)
+        for _ in range(6_000):
+            passing = await theater.spawn(Passing())
+            await passing.stop()
+            del passing
+        gc.collect()
+        for _ in range(2_000):
+            await (await theater.spawn(Passing())).stop()
+
+        assert journal.size > 16_000
+        assert len(journal._ends) < 4_500
+        assert journal.committed_of(held.id) == journal.first(held.id) == held._cell.events == 2

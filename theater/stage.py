@@ -81,7 +81,7 @@ class Stage:
         self.journal: Journal = choose_journal(folder, keep=keep, key=key, notary=notary)
         self.bound = self.world, self.recall  # once, and not for each cell: 64 bytes each
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
-        self.past = Faded()
+        self.past = Faded(self.journal.retire)
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name

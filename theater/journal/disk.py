@@ -226,10 +226,11 @@ class DiskJournal:
         return 0
 
     def committed_of(self, actor: bytes) -> int:
-        positions = self._index.events.get(actor)
-        if positions is None:
-            return self._index.count(actor)
-        return bisect_left(positions, self._commits.committed_to)
+        positions, to = self._index.events.get(actor), self._commits.committed_to
+        return self._index.count(actor) if positions is None else bisect_left(positions, to)
+
+    def retire(self, actors: Sequence[bytes]) -> None:
+        del actors
 
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return self._index.tips()
@@ -262,11 +263,10 @@ class DiskJournal:
         return self._index.going_on(actor)
 
     def _end(self) -> None:
-        commits = self._commits
-        commits.stop()
+        self._commits.stop()
         try:
-            if commits.failed is None:
-                checkpoint = Checkpoint.parse(commits.note.text)
+            if self._commits.failed is None:
+                checkpoint = Checkpoint.parse(self._commits.note.text)
                 self._log.finish(size=checkpoint.size, root=checkpoint.root)
         except OSError as error:
             raise failure("all is committed, but the folder could not be closed", error) from error

@@ -54,6 +54,7 @@ class MemoryJournal:
         self._contents = _Contents()
         self._index = _Index()
         self._ends: dict[bytes, int] = {}  # events of each chain, dropped ones too
+        self._retired: deque[tuple[int, Sequence[bytes]]] = deque()  # chains that end before this number
 
     @property
     def key(self) -> VerifyKey:
@@ -154,6 +155,10 @@ class MemoryJournal:
     def committed_of(self, actor: bytes) -> int:
         return self._ends.get(actor, 0)
 
+    def retire(self, actors: Sequence[bytes]) -> None:
+        """Forget these chains once the last of their events has fallen out."""
+        self._retired.append((self.size, actors))
+
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return {}
 
@@ -174,6 +179,9 @@ class MemoryJournal:
         append, take = self._frontier.append, self._leaves.popleft
         for _ in range(count):
             append(take())
+        while self._retired and self._retired[0][0] <= self.size - self.keep:
+            for actor in self._retired.popleft()[1]:
+                self._ends.pop(actor, None)
 
 
 class MemoryIngest:

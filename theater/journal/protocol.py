@@ -200,6 +200,10 @@ class Journal(Protocol):
         """How many events of this chain stand under a signed checkpoint that will survive the process."""
         ...
 
+    def retire(self, actors: Sequence[bytes]) -> None:
+        """Nobody asks by a ref for the chains of these actors, which have ended, any more."""
+        ...
+
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         """What each chain held when the journal was opened: number of events, and hash of the last one."""
         ...
