@@ -11,12 +11,13 @@ import anyio.lowlevel
 import pytest
 from crashes import Crashes
 
-from theater import Actor, ActorRef, Channel, ChannelClosedError, History, Reason, Theater, handler
+from theater import Actor, ActorRef, Channel, ChannelClosedError, Grants, History, Reason, Theater, handler
 from theater.errors import (
     ActorFailedError,
     ActorNotFoundError,
     ContentNotFoundError,
     NameTakenError,
+    NotAllowedError,
     NotRunningError,
 )
 
@@ -52,6 +53,14 @@ class Helper(Actor):
     async def rest(self) -> None:
         self.context.now()
         await anyio.sleep(0.02)
+
+    @handler
+    async def keep(self) -> str:
+        try:
+            await self.context.store.store(b"mine")
+        except NotAllowedError:
+            return "not allowed"
+        return "kept"
 
     @handler
     async def wait_until_open(self, word: str) -> str:
@@ -171,6 +180,13 @@ class Asker(Actor):
         self.note(self.context.random.randrange(1_000_000), self.context.now().isoformat())
 
     @handler
+    async def files(self) -> None:
+        self.note((await self.context.store.put_file(__file__)).hash)
+        poor = await self.context.spawn(Helper(), name="poor", grants=Grants(stores=[]))
+        self.note(await poor.ask(Helper.keep))
+        self.context.log("goes on")
+
+    @handler
     async def ring(self) -> None:
         self.note("rang")
 
@@ -231,7 +247,7 @@ def begun(crashes: Crashes, what: str) -> int:
     return 1 + next(at for at, one in enumerate(crashes.events()) if one.body.get("handler") == what)
 
 
-@pytest.mark.parametrize("what", ["messages", "stashes", "family", "things"])
+@pytest.mark.parametrize("what", ["messages", "stashes", "family", "things", "files"])
 async def test_a_handler_ends_as_if_its_process_had_not_died(quick_path: Path, what: str) -> None:
     async with Theater(quick_path / what) as theater:
         await begin(theater, what)
