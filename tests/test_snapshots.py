@@ -258,7 +258,7 @@ async def test_a_snapshot_with_many_messages_that_wait_is_not_taken_again_before
         )  # and the first ask
 
     assert waited > 30
-    assert second - first == 8 * waited + 1
+    assert second - first == 16 * waited + 1
 
 
 async def test_messages_that_waited_at_the_last_snapshot_do_not_keep_the_close_from_one(

@@ -108,6 +108,23 @@ async def test_only_a_busy_loop_stands_still(
     assert len(let) == is_busy
 
 
+async def test_a_busy_loop_does_not_stand_still_for_what_nobody_waits_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let: list[bool] = []
+    monkeypatch.setattr("theater.journal.breath.Breath.begin", lambda _: True)
+    monkeypatch.setattr(Writer, "let_begin", lambda _: let.append(True))
+    journal = DiskJournal(tmp_path)
+    await journal.open()
+
+    Scribe(journal).write()
+    while not journal.committed:  # noqa: ASYNC110  # until it has lingered
+        await asyncio.sleep(0)
+    await journal.close()
+
+    assert let == []
+
+
 async def test_a_writer_that_prepares_room_is_still_given_breath(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ logger = logging.getLogger("theater")
 NEVER = sys.maxsize
 _BILLION = 1_000_000_000
 _PACE = 2_000  # bytes looked through for each event until the next snapshot: 20 µs; 100 MB take a second
-_LETTERS = 8  # events for each message that waits: writing one into a snapshot takes longer than handling it
+_LETTERS = 16  # events for each message that waits: writing one into a snapshot takes longer than handling it
 _PART = 10  # at a close, a snapshot is worth a tenth of the events that it takes otherwise
 
 

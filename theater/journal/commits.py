@@ -90,7 +90,7 @@ class Commits:
 
     def _submit(self, batch: Pending) -> None:
         self._writer.submit(batch)
-        if self._breath.begin():
+        if self._breath.begin() and batch.waiters:
             self._writer.let_begin()
 
     def _is_writing(self) -> bool:
