@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from theater import life, sending, settling, snapshots
 from theater.loop import Future, pause
+from theater.settling import record_handled
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -57,8 +58,10 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
                 await life.handler_raised(cell, envelope, error)
             else:
-                if records or cell.turn is not None:
+                if cell.turn is not None:
                     _settle(cell, envelope, plain, changed=changed)
+                elif records:
+                    record_handled(cell, envelope, plain, changed)
                 elif changed:
                     cell.due -= 1  # as an event would
                     cell.stale = True
@@ -142,7 +145,7 @@ def _settle(cell: Cell, envelope: Envelope, plain: Any, *, changed: bool) -> Non
     if changed:
         cell.stale = True
     if cell.theater.records_messages:
-        settling.record_handled(cell, envelope, plain, changed=changed)
+        record_handled(cell, envelope, plain, changed)
     elif changed:
         cell.due -= 1
     cell.turn = None
