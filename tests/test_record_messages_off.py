@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import pytest
 from told import kinds
 
 from theater import Actor, ActorRef, History, Reason, Theater, handler
-from theater.errors import ActorFailedError, AskCycleError, MailboxFullError
+from theater.errors import ActorFailedError, AskCycleError, MailboxFullError, SetupError
 
 
 async def fetch(url: str) -> str:
     return url
+
+
+GATES: list[anyio.Event] = []
+LATE: list[asyncio.Task[None]] = []
 
 
 class Doer(Actor):
@@ -53,6 +60,24 @@ class Doer(Actor):
     async def on_end(self, ref: ActorRef[Any], reason: Reason) -> None:
         assert (ref.name, reason) != ("", Reason.KILLED)
         self.done += 1000
+
+    @handler
+    async def tell_and_stand(self, other: ActorRef[Any]) -> None:
+        await other.tell("add", 1)
+        await self.context.store.store(b"content")
+        await GATES[-1].wait()
+
+    @handler
+    async def leave_a_task(self, other: ActorRef[Any]) -> None:
+        async def late() -> None:
+            try:
+                await anyio.sleep(10)
+            finally:
+                with anyio.CancelScope(shield=True), pytest.raises(SetupError):
+                    await other.tell("add", 1)
+
+        LATE.append(asyncio.create_task(late()))
+        await anyio.sleep(1)
 
     @handler
     async def context_values(self) -> tuple[datetime, float]:
@@ -168,3 +193,35 @@ async def test_a_clean_close_keeps_the_state(tmp_path: Path) -> None:
     async with Theater(tmp_path / "theater") as theater:
         doer = await theater.spawn(Doer(), name="doer", resume=True)
         assert await doer.ask(Doer.add, 0) == 101
+
+
+@pytest.mark.real_clock
+async def test_what_was_begun_with_records_is_done_once_without(tmp_path: Path) -> None:
+    folder, image = tmp_path / "theater", tmp_path / "image"
+    GATES[:] = [anyio.Event()]
+    async with Theater(folder, closing=0) as theater:
+        doer, other = await theater.spawn(Doer(), name="doer"), await theater.spawn(Doer(), name="other")
+        await doer.tell(Doer.tell_and_stand, other)
+        while "store/store" not in kinds(theater, doer):
+            await anyio.lowlevel.checkpoint()
+        assert await other.ask(Doer.add, 0) == 101
+        shutil.copytree(folder, image)
+    GATES[-1].set()
+
+    async with Theater(image, record_messages=False) as theater:
+        await theater.resume()
+        await theater.settled()
+
+        assert await theater.find("other").ask(Doer.add, 0) == 101
+        assert kinds(theater, theater.find("doer")).count("store/store") == 1
+
+
+async def test_what_a_task_tells_behind_its_handler_was_never_sent(quiet: Theater) -> None:
+    doer, other = await quiet.spawn(Doer()), await quiet.spawn(Doer())
+
+    await doer.ask(Doer.leave_a_task, other)
+    await asyncio.wait(LATE)
+    await quiet.settled()
+
+    assert await other.ask(Doer.add, 0) == 100
+    assert quiet.statistics().unaccounted == 0

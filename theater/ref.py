@@ -78,8 +78,9 @@ class ActorRef(Addressed, Generic[A_co]):
             asker.theater.records_messages
             or asker.options.grants is not None
             or asker.current is None
+            or asker.turn is not None
             or not cell.is_open
-        ):  # it leaves a trace with the sender: an event, a grant used up, a refusal
+        ):  # it leaves a trace with the sender (event, grant used up, refusal), or may stand in its record
             await sending.tell(cell, envelope)
         elif queue is None:
             cell.put(envelope)

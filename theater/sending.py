@@ -235,6 +235,7 @@ def _has_come(future: Future[None]) -> bool:
 
 
 def sent_by(asker: Cell, target: Cell, envelope: Envelope) -> Turn:
+    target.theater.sent -= asker.current is None  # then it is not: no handler is at work, which `asked` says
     turn = asker.asked()
     envelope.turn = turn
     if turn.prompter is not None:

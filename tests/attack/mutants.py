@@ -153,7 +153,7 @@ MUTANTS = [
     # -- store
     Mutant(
         "a kept copy is not hashed on its way out",
-        "theater/store/supervisor.py",
+        "theater/store/hashing.py",
         "    found = sha256(content).hexdigest()\n",
         "    found = ref.hash\n",
         "test_store.py::test_get_never_returns_wrong_bytes",
