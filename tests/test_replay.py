@@ -191,6 +191,38 @@ async def test_another_state_is_found_field_by_field(
     assert (replay.seq, replay.diff) == (1, "state.names: expected [], found ['odd']")
 
 
+class Oven(Actor):
+    degrees: float = 20.5
+
+    @handler
+    async def heat(self, to: float) -> None:
+        self.degrees = to
+
+    @handler
+    async def keep(self) -> None:
+        self.degrees += 0.0
+
+
+async def test_equal_floats_are_one_state_whichever_object_they_are(theater: Theater) -> None:
+    oven = await theater.spawn(Oven(), name="oven")
+    for degrees in [200.5] * 2:
+        await oven.ask(Oven.heat, degrees)
+    await oven.ask(Oven.keep)
+
+    assert (await theater.replay("oven")).ok
+
+
+async def test_zero_and_minus_zero_are_two_states(theater: Theater, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def heat(self: Oven, to: float) -> None:
+        self.degrees = -to
+
+    oven = await theater.spawn(Oven(degrees=0.0), name="oven")
+    await oven.ask(Oven.heat, 0.0)
+    changed(monkeypatch, Oven, "heat", heat)
+
+    assert (await theater.replay("oven")).seq == 1
+
+
 @pytest.mark.real_clock
 async def test_a_large_state_is_compared_at_the_next_snapshot(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from theater import settling
+from theater.codec import encode
 from theater.failed import is_of_the_runtime
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ def was_cut_off(played: Played) -> bool:
     if "failed" not in body:
         return False
     return body["error"]["class"] == _TOO_OFTEN or is_of_the_runtime(body["error"], "", name)
+
+
+def with_state(found: dict[str, Any], expected: Mapping[str, Any], cell: Cell) -> dict[str, Any]:
+    """The outcome found, with the state as well if the record tells it though it had not changed."""
+    is_told = "state" in expected and "state" not in found and "failed" not in found
+    return found | {"state": settling.small_state(cell)} if is_told else found
 
 
 def returned(cell: Cell, envelope: Envelope, answer: Any) -> dict[str, Any]:
@@ -70,8 +77,15 @@ def raised(cell: Cell, envelope: Envelope, error: BaseException) -> dict[str, An
 
 
 def _changed(cell: Cell) -> dict[str, Any]:
-    assert cell.keeper is not None
-    return {"state": settling.small_state(cell)} if cell.keeper.changed(cell.actor) else {}
+    """The state, if its value is another: of two equal floats it is chance whether they are one object."""
+    keeper = cell.keeper
+    assert keeper is not None
+    before = keeper.plain()
+    if not keeper.changed(cell.actor):
+        return {}
+    now = keeper.plain()
+    is_same = before == now and encode(before) == encode(now)  # 0.0 and -0.0 are equal, and two values
+    return {} if is_same else {"state": settling.small_state(cell)}
 
 
 def _mark(envelope: Envelope) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from theater.clinging import PATIENCE, close_coroutine
 from theater.loop import Cancelled, Future, Task, pause, until_done
 from theater.prompter import Prompter
-from theater.replaying.outcome import raised, recorded, returned, was_cut_off
+from theater.replaying.outcome import raised, recorded, returned, was_cut_off, with_state
 from theater.replaying.report import DifferenceError, described, differ, differences
 from theater.restarting import PROGRAM_ENDS
 from theater.script import Difference, Script
@@ -89,7 +89,8 @@ class Scene:
             cell.keeper.restore_into(cell.actor)
         if not self._is_cut:
             assert self._played.handled is not None
-            differ(self._end_seq, "message/handled", recorded(self._played.handled.body), found)
+            expected = recorded(self._played.handled.body)
+            differ(self._end_seq, "message/handled", expected, with_state(found, expected, cell))
 
     def still(self, timeout: float | None) -> bool:
         """Nothing can run for so many seconds (None: for ever); say whether somebody was told to."""
