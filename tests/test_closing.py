@@ -407,6 +407,12 @@ def test_a_bad_keep_is_refused(keep: Any) -> None:
         Theater(keep=keep)
 
 
+@pytest.mark.parametrize("keep_bytes", [0, -1, 1.5, True])
+def test_bad_keep_bytes_are_refused(keep_bytes: Any) -> None:
+    with pytest.raises(SetupError, match="keep_bytes must be"):
+        Theater(keep_bytes=keep_bytes)
+
+
 def test_its_repr_says_where_it_is(tmp_path: Path) -> None:
     assert repr(Theater()) == "<Theater in memory>"
     assert repr(Theater(tmp_path)) == f"<Theater in {tmp_path}>"

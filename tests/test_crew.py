@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from theater import ActorFailedError, History, ManifestError, SetupError, Theater
+from theater import ActorFailedError, History, HistoryCutError, ManifestError, SetupError, Theater
 
 pytestmark = pytest.mark.anyio
 
@@ -342,6 +342,17 @@ async def test_options_of_the_theater_are_taken_from_the_manifest(folder: Path) 
         await theater.crew[0].ask("add")
 
         assert [event.kind for event in theater.chain("counter")] == ["actor/spawned"]
+
+
+async def test_how_many_bytes_are_kept_is_taken_from_the_manifest(folder: Path) -> None:
+    path = folder / "crew.toml"
+    path.write_text("[theater]\nkeep_bytes = 1\n" + COUNTER)
+
+    async with Theater.from_manifest(path) as theater:
+        await theater.crew[0].ask("add")
+
+        with pytest.raises(HistoryCutError, match="the oldest kept is 1"):
+            theater.chain("counter")[0]
 
 
 def test_a_theater_without_a_manifest_has_no_crew() -> None:

@@ -76,6 +76,75 @@ async def test_dropped_events_stay_under_the_root() -> None:
     assert (checkpoint.size, checkpoint.root) == (2500, root_of(scribe.events))
 
 
+@pytest.mark.parametrize("keep_bytes", [1, 1_000, 100_000, 1_000_000])
+@pytest.mark.parametrize("text", [10, 3_000, 60_000])
+async def test_memory_never_keeps_more_bytes_than_it_may(keep_bytes: int, text: int) -> None:
+    journal = MemoryJournal(keep=3_000, keep_bytes=keep_bytes)
+    scribes = [Scribe(journal, number) for number in range(2)]
+    least = keep_bytes
+    for number in range(4_000 if text == 10 else 100):
+        scribe = scribes[number % 2]
+        scribe.write("x" * (text if number % 3 else 20))
+        kept = [len(data) for data in journal.kept()]
+        assert sum(kept) <= keep_bytes or len(kept) == 1
+        if len(kept) < min(number + 1, 3_000):  # some went because of their bytes
+            least = min(least, sum(kept))
+
+    assert least >= keep_bytes * 14 // 16 - 2 * max(map(len, scribes[0].events))
+    assert journal.kept()[-1] == scribes[1].events[-1]
+    for scribe in scribes:
+        first = journal.first(scribe.actor)
+        assert [journal.event(scribe.actor, seq) for seq in range(first, scribe.seq)] == scribe.events[first:]
+        if first:
+            with pytest.raises(HistoryCutError, match="keep_bytes="):
+                journal.event(scribe.actor, first - 1)
+    events = [data for pair in zip(scribes[0].events, scribes[1].events, strict=True) for data in pair]
+    assert journal.checkpoint().checkpoint(journal.key).root == root_of(events)
+
+
+async def test_contents_that_left_events_count_and_go_with_them() -> None:
+    journal = MemoryJournal(keep_bytes=100_000)
+    scribe = Scribe(journal)
+    stored = scribe.keep(b"s" * 500_000, kept=True)
+    digests: list[bytes] = []
+    held: list[bytes] = []
+    for number in range(50):
+        digests.append(scribe.keep(number.to_bytes(8) * 1_250, kept=False))
+        held = [digest for digest in digests if journal.holds(digest)]
+        assert 10_000 * len(held) + sum(map(len, journal.kept())) <= 100_000
+    assert digests[-9:] == held
+
+    again = scribe.keep((49).to_bytes(8) * 1_250, kept=False)
+    assert again == digests[-1]
+    assert sum(map(journal.holds, digests)) == 9  # what is there already takes nothing more
+    for digest in held:
+        journal.put(digest, journal.read(digest), kept=True)
+        journal.put(digest, journal.read(digest), kept=True)
+    more = [scribe.keep(number.to_bytes(8) * 1_250, kept=False) for number in range(60, 68)]
+    assert all(map(journal.holds, (*held, *more, stored)))  # what a store keeps does not count
+    journal.forget(more[-1])
+    journal.forget(more[-1])
+    more[-1] = scribe.keep((67).to_bytes(8) * 1_250, kept=False)
+    assert all(map(journal.holds, more))
+    for number in range(100, 120):
+        scribe.keep(number.to_bytes(8) * 1_250, kept=False)
+    assert not any(map(journal.holds, more))
+    assert all(map(journal.holds, (*held, stored)))
+    assert journal._contents.weight <= 100_000
+
+
+async def test_a_content_too_large_to_be_kept_stays_with_the_newest_event() -> None:
+    journal = MemoryJournal(keep_bytes=1_000)
+    scribe = Scribe(journal)
+    digest = b""
+    for number in range(3):
+        digest = scribe.keep(number.to_bytes(8) * 1_250, kept=False)
+        assert (len(journal.kept()), journal.holds(digest)) == (1, True)
+    scribe.write()
+
+    assert not journal.holds(digest)
+
+
 async def test_an_outlined_blob_goes_with_the_last_event_that_names_it() -> None:
     journal = MemoryJournal(keep=2)
     scribe = Scribe(journal)

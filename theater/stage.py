@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -13,13 +12,11 @@ from theater import directory, owning, signals, spawning, stashing, undelivered
 from theater.codec import ActorAddress
 from theater.errors import JournalFailedError, NotRunningError, SetupError
 from theater.faded import Faded
-from theater.journal.handing import KeySource
 from theater.journal.protocol import Journal
 from theater.leftovers import Leftovers
 from theater.livechain import LiveChain
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
 from theater.moments import Whole, of_store
-from theater.notary import choose_journal
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
 from theater.sleepers import read_sleepers, was_closed
@@ -66,9 +63,7 @@ class Stage:
         folder: Path | None,
         *,
         records_messages: bool,
-        keep: int,
-        key: KeySource | None,
-        notary: bool | str | os.PathLike[str] = False,
+        journal: Callable[[], Journal],
         snapshots: Snapshots | None,
         clock: Callable[[], int],
         entropy: Callable[[int], bytes],
@@ -78,7 +73,7 @@ class Stage:
         self.snapshots = None if folder is None else snapshots  # in memory nothing is resumed
         self.clock = clock
         self.entropy = entropy
-        self.journal: Journal = choose_journal(folder, keep=keep, key=key, notary=notary)
+        self.journal: Journal = journal()
         self.bound = self.world, self.recall  # once, and not for each cell: 64 bytes each
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
         self.past = Faded(self.journal.retire)

@@ -16,9 +16,11 @@ from theater.checkpoint import Note
 from theater.errors import SetupError
 from theater.hindsight import Hindsight
 from theater.journal.handing import KeySource
+from theater.journal.memory import KEEP_BYTES
 from theater.keys import VerifyKey
 from theater.letters import DeadLetters
 from theater.manifest.crew import Crew, load, start
+from theater.notary import choose_journal
 from theater.options import Options, SpawnOptions
 from theater.ref import ActorRef
 from theater.resuming import Resumed
@@ -39,6 +41,7 @@ class Theater(Hindsight):
         folder: where everything is kept durably; None keeps it in memory, bounded.
         record_messages: every message is an event; without it only stores, effects and lives are.
         keep: in memory, how many events are kept; older ones are dropped.
+        keep_bytes: in memory, how many bytes they take at most, with large values that left them.
         closing: seconds in all that queued messages are given when the body ends normally.
         key: signs the checkpoints, or the path of a file for it; None makes one, kept in the folder.
         notary: True: a process of its own, which alone has the key, signs and writes; or the path at which
@@ -54,6 +57,7 @@ class Theater(Hindsight):
         *,
         record_messages: bool = True,
         keep: int = 100_000,
+        keep_bytes: int = KEEP_BYTES,
         closing: float = 5.0,
         key: KeySource | None = None,
         notary: bool | str | os.PathLike[str] = False,
@@ -63,6 +67,8 @@ class Theater(Hindsight):
     ) -> None:
         if type(keep) is not int or keep < 1:
             raise SetupError(f"keep must be a whole number of events of at least 1, not {keep!r}")
+        if type(keep_bytes) is not int or keep_bytes < 1:
+            raise SetupError(f"keep_bytes must be a whole number of at least 1, not {keep_bytes!r}")
         if isinstance(closing, bool) or not closing >= 0:
             raise SetupError(f"closing must be at least 0 seconds, not {closing!r}")
         if not isinstance(snapshots, Snapshots | None):
@@ -73,9 +79,9 @@ class Theater(Hindsight):
             Stage,
             self._folder,
             records_messages=record_messages,
-            keep=keep,
-            key=key,
-            notary=notary,
+            journal=partial(
+                choose_journal, self._folder, keep=keep, keep_bytes=keep_bytes, key=key, notary=notary
+            ),
             snapshots=snapshots,
             clock=clock,
             entropy=entropy,
@@ -113,7 +119,7 @@ class Theater(Hindsight):
         crew = load(Path(path), variables or {})
         house = {
             name: value
-            for name in ("record_messages", "keep", "closing")
+            for name in ("record_messages", "keep", "keep_bytes", "closing")
             if (value := getattr(crew.manifest.theater, name)) is not None
         }
         theater = cls(crew.folder if folder is None else folder, key=key, notary=notary, **house)

@@ -2,6 +2,7 @@
 
 `append` is the hottest call of a theater, so all work that only a looker needs waits for one: the index of
 events by chain is made when an event is asked for, the Merkle tree when a checkpoint is or leaves pile up.
+Events are weighed many at once, often enough that they never take more than they may.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import TypeVar
 
 from theater.checkpoint import Checkpoint, Note
 from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
+from theater.event import EVENT_LIMIT
+from theater.journal.contents import Contents
 from theater.journal.handing import Handover, KeySource, key_of, refuse_same
 from theater.journal.heading import heading, time_of
 from theater.journal.signer import Signer
@@ -25,33 +28,48 @@ from theater.loop import Future
 from theater.merkle import Frontier
 
 T = TypeVar("T")
-_FOLD = 1024  # leaves hashed at once: half a millisecond
+_FOLD = 1024  # leaves hashed, and events weighed, at once: half a millisecond, and 10 ns an event
+_SPARE = 16  # what is over goes together with a 16th of what may stay: to drop events one by one would cost
+KEEP_BYTES = 256 << 20
 
 
 class MemoryJournal:
-    """Keeps the newest `keep` events; one that fell out stays under the root, and is a `HistoryCutError`."""
+    """Keeps the newest events; one that fell out stays under the root, and is a `HistoryCutError`.
+
+    They are at most `keep`, and take at most `keep_bytes` with the contents that left them, those of stores
+    apart; the newest one stays in any case.
+    """
 
     durable = False
     full = False
     failed: BaseException | None = None
 
     def __init__(
-        self, *, keep: int = 100_000, key: KeySource | None = None, origin: str | None = None
+        self,
+        *,
+        keep: int = 100_000,
+        keep_bytes: int = KEEP_BYTES,
+        key: KeySource | None = None,
+        origin: str | None = None,
     ) -> None:
         """Keep at least one event; `key` and `origin` are made anew unless given."""
         if keep < 1:
             raise SetupError(f"keep={keep}: a journal keeps at least 1 event")
         self.origin = origin or f"theater/{secrets.token_hex(16)}"
         self.keep = keep
+        self.keep_bytes = keep_bytes
         self.size = 0
         self.on_failure: Callable[[BaseException], None] | None = None
         self.on_room: Callable[[], None] | None = None
         self._signer = Signer(SigningKey.generate() if key is None else key_of(key))
         self._events: deque[bytes] = deque(maxlen=keep)
         self._leaves: deque[bytes] = deque()
-        self._most_leaves = keep + _FOLD
+        self._look_at = 0  # events in the journal when they are weighed next
+        self._weighed = 0  # events that were
+        self._weights: deque[tuple[int, int]] = deque()  # up to which event, and bytes of those from the last
+        self._weight = 0  # bytes in all these
         self._frontier = Frontier()
-        self._contents = _Contents()
+        self._contents = Contents()
         self._index = _Index()
         self._ends: dict[bytes, int] = {}  # events of each chain, dropped ones too
         self._retired: deque[tuple[int, Sequence[bytes]]] = deque()  # chains that end before this number
@@ -71,16 +89,15 @@ class MemoryJournal:
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
         self._events.append(data)
         self._ends[actor] = seq + 1
-        leaves = self._leaves
-        leaves.append(leaf)
+        self._leaves.append(leaf)
         self.size = size = self.size + 1
-        if len(leaves) > self._most_leaves:
-            self._fold(_FOLD)
         contents = self._contents
         if blobs:
             contents.outline(size - 1, blobs)
         if contents.outlined:
             contents.drop(before=size - self.keep)
+        if blobs or size >= self._look_at:
+            self._look()
 
     def ahead(self, content: bytes) -> None:
         """Nothing takes long here."""
@@ -113,7 +130,7 @@ class MemoryJournal:
         return self.read(digest)[offset : offset + length]
 
     def forget(self, digest: bytes) -> None:
-        self._contents.held.pop(digest, None)
+        self._contents.forget(digest)
 
     def ingest(self) -> MemoryIngest:
         return MemoryIngest(self._contents)
@@ -139,7 +156,8 @@ class MemoryJournal:
         if number is None or number < oldest:
             raise HistoryCutError(
                 f"event {seq} of {actor.hex()} is no longer here: the journal in memory keeps the newest"
-                f" {self.keep} events of all actors; the option keep=... keeps more, a folder keeps all"
+                f" {self.keep} events of all actors, or as many as take {self.keep_bytes} bytes; the options"
+                " keep=... and keep_bytes=... keep more, a folder keeps all"
             )
         return number
 
@@ -175,11 +193,48 @@ class MemoryJournal:
     async def close(self) -> None:
         """Nothing to close: what was kept can still be looked at."""
 
+    def _look(self) -> None:
+        """Weigh what came since the last look, and drop what is too much; in time to look again."""
+        new = islice(reversed(self._events), self.size - self._weighed)
+        weight = sum(map(len, new))
+        self._weights.append((self.size, weight))
+        self._weight += weight
+        self._weighed = self.size
+        self._weigh_no_more()
+        if self._weight + self._contents.weight > self.keep_bytes:
+            self._drop(self.keep_bytes - self.keep_bytes // _SPARE)
+        self._fold(max(0, len(self._leaves) - self.keep))
+        self._forget()
+        room = min(self.keep_bytes // _SPARE, self.keep_bytes - self._weight - self._contents.weight)
+        self._look_at = self.size + max(1, min(_FOLD, room // EVENT_LIMIT))
+
+    def _drop(self, most: int) -> None:
+        """Drop the oldest events until all that are left take `most` bytes; the newest stays."""
+        events = self._events
+        while len(events) > 1 and self._weight + self._contents.weight > most:
+            end = min(self._weights[0][0], self.size - 1)
+            for _ in range(end - (self.size - len(events))):
+                events.popleft()
+            self._contents.drop(before=end)
+            if not self._weigh_no_more():
+                return
+
+    def _weigh_no_more(self) -> bool:
+        """Leave out of the weight what has fallen out of the journal; says whether there was any."""
+        oldest, before = self.size - len(self._events), len(self._weights)
+        while self._weights[0][0] <= oldest:
+            self._weight -= self._weights.popleft()[1]
+        return len(self._weights) < before
+
     def _fold(self, count: int) -> None:
         append, take = self._frontier.append, self._leaves.popleft
         for _ in range(count):
             append(take())
-        while self._retired and self._retired[0][0] <= self.size - self.keep:
+
+    def _forget(self) -> None:
+        """Forget chains that were retired, once their last event has fallen out."""
+        oldest = self.size - len(self._events)
+        while self._retired and self._retired[0][0] <= oldest:
             for actor in self._retired.popleft()[1]:
                 self._ends.pop(actor, None)
 
@@ -187,7 +242,7 @@ class MemoryJournal:
 class MemoryIngest:
     """Content on its way into memory."""
 
-    def __init__(self, contents: _Contents) -> None:
+    def __init__(self, contents: Contents) -> None:
         self._contents = contents
         self._chunks: list[bytes] = []
 
@@ -203,40 +258,6 @@ class MemoryIngest:
 
     def abort(self) -> None:
         self._chunks = []
-
-
-class _Contents:
-    """Blobs by digest; one that no store keeps goes with the last kept event it was outlined from."""
-
-    __slots__ = ("_kept", "_uses", "held", "outlined")
-
-    def __init__(self) -> None:
-        self.held: dict[bytes, bytes] = {}
-        self.outlined: deque[tuple[int, Sequence[bytes]]] = deque()  # number of an event, its digests
-        self._uses: dict[bytes, int] = {}
-        self._kept: set[bytes] = set()
-
-    def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
-        self.held.setdefault(digest, content)
-        if kept:
-            self._kept.add(digest)
-
-    def outline(self, number: int, digests: Sequence[bytes]) -> None:
-        self.outlined.append((number, tuple(digests)))
-        for digest in digests:
-            self._uses[digest] = self._uses.get(digest, 0) + 1
-
-    def drop(self, *, before: int) -> None:
-        while self.outlined and self.outlined[0][0] < before:
-            for digest in self.outlined.popleft()[1]:
-                self._release(digest)
-
-    def _release(self, digest: bytes) -> None:
-        left = self._uses.pop(digest) - 1
-        if left:
-            self._uses[digest] = left
-        elif digest not in self._kept:
-            self.held.pop(digest, None)
 
 
 class _Index:

@@ -139,10 +139,11 @@ THEATER = Table(
         ),
         Key("record_messages", Scalar(bool), "whether every message is an event"),
         Key("keep", Scalar(int, least=1), "in memory, how many events are kept"),
+        Key("keep_bytes", Scalar(int, least=1), "in memory, how many bytes they take at most"),
         Key("closing", Scalar(float, least=0), "seconds that queued messages are given at the end"),
     ],
     House,
-    of("folder", "record_messages", "keep", "closing"),
+    of("folder", "record_messages", "keep", "keep_bytes", "closing"),
 )
 
 MANIFEST = Table(

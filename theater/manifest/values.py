@@ -17,6 +17,7 @@ class House:
     folder: str | None = None
     record_messages: bool | None = None
     keep: int | None = None
+    keep_bytes: int | None = None
     closing: float | None = None
 
 

@@ -11,13 +11,19 @@ from theater.errors import FolderError, SetupError
 from theater.journal import DiskJournal, Journal, MemoryJournal
 from theater.journal.folder import Folder
 from theater.journal.handing import KeySource
+from theater.journal.memory import KEEP_BYTES
 from theater.keys import SigningKey
 from theater.notary.client import Reach, open_by_notary
 from theater.notary.process import start
 
 
 def choose_journal(
-    folder: Path | None, *, keep: int, key: KeySource | None, notary: bool | str | os.PathLike[str]
+    folder: Path | None,
+    *,
+    keep: int,
+    keep_bytes: int = KEEP_BYTES,
+    key: KeySource | None,
+    notary: bool | str | os.PathLike[str],
 ) -> Journal:
     """The journal for these options of a theater.
 
@@ -27,7 +33,7 @@ def choose_journal(
     if folder is None:
         if notary is not False:
             raise SetupError("a notary writes a folder; in memory there is nothing for it to do")
-        return MemoryJournal(keep=keep, key=key)
+        return MemoryJournal(keep=keep, keep_bytes=keep_bytes, key=key)
     if notary is False:
         return DiskJournal(folder, key=key)
     return DiskJournal(

@@ -7,6 +7,7 @@ in the record; all other actors are puppets, of which there is no more than what
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from theater.actor import Actor
@@ -148,8 +149,7 @@ class ShadowStage(Stage):
         super().__init__(
             None,
             records_messages=True,
-            keep=1,
-            key=None,
+            journal=partial(_ReadingJournal, source),
             snapshots=None,
             clock=lambda: self.now,
             entropy=bytes,
@@ -159,7 +159,6 @@ class ShadowStage(Stage):
         self._births: dict[bytes, Mapping[str, Any] | None] = {}
         self._puppets: dict[bytes, Cell] = {}
         self._folds: dict[bytes, tuple[Fold, int]] = {}  # of stores that were granted; up to which seq
-        self.journal = _ReadingJournal(source)
         self.now = self._beginning = 0  # nanoseconds since 1970 UTC
         self.on_odd = on_odd
         self.on_fault = on_fault
