@@ -11,8 +11,9 @@ from typing import Any
 
 import anyio
 import pytest
+from told import kinds
 
-from theater import Actor, History, Reason, Theater, handler
+from theater import Actor, History, Reason, Theater, effect, handler
 from theater.errors import ActorFailedError, NotRunningError, SetupError
 
 HOUR = 3600.0
@@ -566,7 +567,7 @@ async def test_a_fault_of_the_runtime_ends_the_theater_and_everybody_is_told(
     worker, other = await theater.spawn(Worker()), await theater.spawn(Worker())
     waiting = asyncio.ensure_future(other.ask(Worker.work, HOUR))
     await anyio.sleep(1)
-    monkeypatch.setattr("theater.settling.record_handled", fault)
+    monkeypatch.setattr("theater.draining.record_handled", fault)
 
     with pytest.raises(RuntimeError, match="ours"):
         await worker.ask(Worker.work)
@@ -600,6 +601,64 @@ async def test_a_handler_that_ignores_even_the_end_of_its_coroutine_does_not_kee
 
     assert asyncio.all_tasks() == before
     assert "ignores even the end of its coroutine" in caplog.text
+
+
+@effect
+async def clean_up() -> None:
+    STEPS.append("cleaned up")
+
+
+AT_WORK: list[asyncio.Event] = []
+
+
+class Keeper(Actor):
+    """Does something when it is cut off, which it does not do when it is not."""
+
+    @handler
+    async def keep(self, how: str) -> None:
+        await self.context.store.store(b"begun")
+        try:
+            AT_WORK[0].set()
+            await asyncio.sleep(0 if AT_WORK[1:] else HOUR)
+        except asyncio.CancelledError:
+            await self.last(how)
+            raise
+
+    async def last(self, how: str) -> None:
+        match how:
+            case "store":
+                await self.context.store.store(b"cut off")
+            case "read":
+                await self.context.store.list_labels()
+            case "effect":
+                await self.context.effect(clean_up)
+            case "log":
+                self.context.log("cut off")
+            case "children":
+                STEPS.extend(child.name for child in self.context.children)
+
+
+@pytest.mark.real_clock
+@pytest.mark.parametrize("how", ["store", "read", "effect", "log", "children"])
+async def test_what_a_handler_asks_as_it_is_cut_off_is_not_on_record_and_it_runs_again(
+    tmp_path: Path, how: str
+) -> None:
+    AT_WORK[:] = [asyncio.Event()]
+    async with Theater(tmp_path / "theater", closing=0) as theater:
+        keeper = await theater.spawn(Keeper(), name="keeper")
+        await keeper.tell(Keeper.keep, how)
+        await AT_WORK[0].wait()
+        before = kinds(theater, keeper)
+    assert kinds(theater, keeper) == before == ["message/received", "store/new", "store/store"]
+
+    AT_WORK.append(AT_WORK[0])
+    async with Theater(tmp_path / "theater") as theater:
+        assert (await theater.resume()).left == ()
+        await theater.settled()
+
+        ended = ["actor/resumed", "message/retried", "message/handled"]
+        assert kinds(theater, theater.find("keeper")) == [*before, *ended]
+    assert STEPS == []
 
 
 async def test_who_cancels_all_tasks_of_the_loop_does_not_cut_a_closing_short(tmp_path: Path) -> None:

@@ -155,7 +155,14 @@ class Cell(Mailbox):
         self.task = start(self.loop, life.live(self), current=self)
 
     def asked(self) -> Turn:
-        """The handler at work asks something of the world: its message is recorded as received first."""
+        """The handler at work asks something of the world: its message is recorded as received first.
+
+        Raises:
+            SetupError: none is at work.
+            NotRunningError, JournalFailedError: it is cut off. It will run again, and not on that way out.
+        """
+        if self.theater.is_cutting:
+            self.theater.check_open(self)
         turn = self.turn
         if turn is None or turn.seq is None:
             if self.current is None:
