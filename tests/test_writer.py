@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -10,13 +12,17 @@ from typing import Any
 import pytest
 from journal_contract import Scribe, committed
 
+from theater.journal.calls import Calls
 from theater.journal.disk import DiskJournal
+from theater.journal.folder import Folder
 from theater.journal.log import Log
 from theater.journal.pending import Pending
+from theater.journal.segment import EVENTS_ROOM
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 
 pytestmark = [pytest.mark.anyio, pytest.mark.real_clock]
+PAGE = 4096
 
 
 class GatedLog:
@@ -147,3 +153,84 @@ async def test_a_writer_that_prepares_room_is_still_given_breath(
     while commits._is_writing():  # noqa: ASYNC110  # until the writer rests
         await asyncio.sleep(0)
     await journal.close()
+
+
+class CountedDisk:
+    """Counts the calls that the writer makes for a log; has no room for zeros if `is_full`."""
+
+    def __init__(self, *, is_full: bool = False) -> None:
+        self.done: list[str] = []
+        self._is_full = is_full
+        self.calls = Calls(write=self._write, sync=self._sync, allocate=self._allocate)
+
+    def _write(self, descriptor: int, content: bytes | bytearray | memoryview, at: int) -> int:
+        self.done.append("write")
+        if self._is_full and bytes(content[-PAGE:]) == bytes(PAGE):
+            os.pwrite(descriptor, content[:PAGE], at)
+            raise OSError(errno.ENOSPC, "no room")
+        return os.pwrite(descriptor, content, at)
+
+    def _sync(self, descriptor: int) -> None:
+        del descriptor
+        self.done.append("sync")
+
+    def _allocate(self, descriptor: int, start: int, length: int) -> None:
+        self.done.append("allocate")
+        os.posix_fallocate(descriptor, start, length)
+
+
+def written(log: Log, *, batches: int, size: int) -> list[int]:
+    """Write batches as the writer does; returns for each how long its segment was then."""
+    lengths, place = [], Place(1, 0)
+    for number in range(batches):
+        pending = Pending(place, frontier=None)
+        pending.buffer += bytes([1 + number % 255]) * size
+        log.write(pending)
+        log.look_ahead()
+        place = pending.end
+        lengths.append(log.ahead[0])
+    return lengths
+
+
+@pytest.mark.parametrize("size", [20_000, 700_000])
+def test_a_batch_costs_one_write_and_one_sync_also_when_room_is_made_for_the_next(
+    tmp_path: Path, size: int
+) -> None:
+    disk = CountedDisk()
+    folder = made_folder(tmp_path)
+    log = Log(folder, Place(1, 0), calls=disk.calls)
+    disk.done.clear()
+
+    count = 4_000_000 // size
+    lengths = written(log, batches=count, size=size)
+    log.close()
+
+    assert disk.done == ["write", "sync"] * count
+    assert len(set(lengths)) > 2
+    assert all(length - size * (number + 1) >= EVENTS_ROOM for number, length in enumerate(lengths))
+    content = folder.segment(1).read_bytes()
+    assert content == b"".join(bytes([1 + number % 255]) * size for number in range(count)).ljust(
+        lengths[-1], b"\0"
+    )
+
+
+def test_zeros_that_no_longer_fit_keep_no_batch_from_the_disk(tmp_path: Path) -> None:
+    disk = CountedDisk(is_full=True)
+    folder = made_folder(tmp_path)
+    log = Log(folder, Place(1, 0), calls=disk.calls)
+    log.reserve(Place(1, 200_000))
+    disk.done.clear()
+
+    lengths = written(log, batches=5, size=40_000)
+    log.close()
+
+    assert disk.done == ["write", "write", "sync"] * 5
+    assert len(set(lengths)) == 1  # what was reserved
+    content = folder.segment(1).read_bytes().rstrip(b"\0")
+    assert content == b"".join(bytes([number]) * 40_000 for number in range(1, 6))
+
+
+def made_folder(path: Path) -> Folder:
+    folder = Folder(path)
+    folder.segments.mkdir()
+    return folder

@@ -79,6 +79,7 @@ class Log:
         self._next: Segment | None = None
         self._indexing = Indexing(folder, calls=calls)
         calls.sync_folder(folder.segments)
+        self._current.fill()
         self.look_ahead()
 
     @property
@@ -124,8 +125,7 @@ class Log:
             batch.finish()
 
     def look_ahead(self) -> None:
-        """Prepare room for the batches to come; while the disk is full, the log stays where it is."""
-        self._current.fill()
+        """Prepare the next segment when it is time; while the disk is full, the log stays where it is."""
         if self._current.end < self.segment_bytes - _NEXT:
             return
         try:
