@@ -624,6 +624,11 @@ def shot(contents: dict[Any, int]) -> dict[str, Any]:
     return {"default": "s", "stores": {"s": {"contents": contents, "labels": {}, "readers": []}}}
 
 
+def flipped(framed: bytes) -> bytes:
+    """The same frame with one bit of its checksum the other way."""
+    return bytes([framed[0] ^ 1]) + framed[1:]
+
+
 LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     "an event told anew": lambda forger: [forger.again(1, text="as it was not")],
     "the last event told anew": lambda forger: [forger.again(2, text="as it was not")],
@@ -681,7 +686,7 @@ LIES: dict[str, Callable[[Forger], list[bytes]]] = {
     "a frontier in the midst": lambda forger: [
         forger.say(COUNTER, "log", {"text": "x"}), frame(FRONTIER, frontier_payload(1, forger.tree_of_all()))
     ],
-    "a checksum that does not fit": lambda forger: [bytes([1]) + forger.again(3)[1:]],
+    "a checksum that does not fit": lambda forger: [flipped(forger.again(3))],
     "a commit within": lambda forger: [forger.again(3), frame(COMMIT, b"x" * 20), forger.again(3)],
 }  # fmt: skip
 
