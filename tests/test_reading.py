@@ -88,3 +88,12 @@ async def test_a_journal_that_has_ended_holds_no_file_open(tmp_path: Path, end: 
 
     gc.collect()
     assert open_files(tmp_path) == []
+
+
+def test_what_is_read_after_the_end_is_not_held_open(folder: Folder) -> None:
+    segments = OpenSegments(folder)
+
+    segments.close()
+
+    assert segments.read_at(1, 0, 100) == b"segment 1"
+    assert open_files(folder.segments) == []

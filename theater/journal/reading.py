@@ -20,6 +20,7 @@ class OpenSegments:
         self._folder = folder
         self._files: dict[int, _File] = {}
         self._lock = Lock()  # for opening and letting go
+        self._is_closed = False
 
     def __len__(self) -> int:
         """How many files are held open."""
@@ -31,13 +32,16 @@ class OpenSegments:
         return os.pread(file.descriptor, length, offset)
 
     def close(self) -> None:
-        """Let go of all files."""
+        """Let go of all files; none is held open from then on."""
         with self._lock:
+            self._is_closed = True
             self._files.clear()
 
     def _open(self, number: int) -> _File:
         file = _File(os.open(self._folder.segment(number), os.O_RDONLY))
         with self._lock:
+            if self._is_closed:
+                return file
             if len(self._files) >= _MOST:
                 del self._files[next(iter(self._files))]
             return self._files.setdefault(number, file)
