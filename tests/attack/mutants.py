@@ -97,8 +97,8 @@ MUTANTS = [
     Mutant(
         "a batch is not synced",
         "theater/journal/segment.py",
-        "        self._calls.sync(self._descriptor)\n        self.end = at + len(batch)",
-        "        self.end = at + len(batch)",
+        "        self._calls.sync(self._descriptor)\n        self.end = end",
+        "        self.end = end",
         "test_journal_faults.py::test_when_the_power_goes_what_was_acknowledged_is_there_after_reopening[0-real]",
     ),
     Mutant(
