@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from anyio.lowlevel import checkpoint
 from handmade import KEY, NEXT_KEY, ROOT, Handmade, actor_id
 from independent_verifier import Verifier
 from journal_disks import DiskWithoutPower, FailingDisk, contents_of
@@ -286,6 +287,8 @@ async def hand_over(path: Path, calls: Calls, *, key: KeySource | None, to: KeyS
         root, recorder = Line(ROOT, events, head), Recorder(journal, lambda: 1)
         opened = {"format": 1, "key": journal.key.data, "origin": journal.origin, "version": "0"}
         recorder.append(root, "theater/opened", opened)
+        await _flushed(journal)
+        await _at_rest(journal)  # or two threads would call the disk in any order
         handover = await journal.prepare_key(to)
         old = journal.key
         journal.hand_over(handover)
@@ -295,6 +298,12 @@ async def hand_over(path: Path, calls: Calls, *, key: KeySource | None, to: KeyS
         await _flushed(journal)
     finally:
         journal.abandon()
+
+
+async def _at_rest(journal: DiskJournal) -> None:
+    """Wait until the writer has nothing to do, not even behind its last batch."""
+    while journal.failed is None and not journal._commits._writer.is_at_rest:
+        await checkpoint()
 
 
 async def _flushed(journal: DiskJournal) -> None:
