@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from array import array
-from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,7 @@ from zlib import crc32
 from anyio import to_thread
 
 from theater.checkpoint import Checkpoint, Note
-from theater.errors import CorruptJournalError, JournalFailedError, SetupError
+from theater.errors import JournalFailedError, SetupError
 from theater.journal.ahead import Ahead
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
@@ -27,7 +25,9 @@ from theater.journal.index import Index
 from theater.journal.log import SEGMENT_BYTES, Writes
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
+from theater.journal.places import Places
 from theater.journal.reading import OpenSegments
+from theater.journal.shelving import Shelving
 from theater.journal.taking import take_folder
 from theater.journal.unnamed import Unnamed
 from theater.journal.walk import Place
@@ -43,7 +43,9 @@ class DiskJournal:
     durable = True
     _commits: Commits  # from `open` on, as all below
     _log: Writes
-    _index: Index
+    _index: Index  # as it was at the opening
+    _places: Places
+    _shelving: Shelving
     _lookup: Lookup
     _segments: OpenSegments
     _unnamed: Unnamed
@@ -86,8 +88,10 @@ class DiskJournal:
         self._commits = commits = Commits(
             self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
         )
+        self._places = places = Places(opened.folder, opened.index, segment=opened.place.segment)
+        self._shelving = Shelving(places, self._log, loop=loop)
         self._segments = files = OpenSegments(opened.folder)
-        self._lookup = Lookup(opened.folder, opened.index, commits, read_at=files.read_at)
+        self._lookup = Lookup(opened.folder, places, commits, read_at=files.read_at)
         self.size = opened.index.size
         self.cut = opened.cut
         self._is_open = True
@@ -133,11 +137,13 @@ class DiskJournal:
             raise commits.refusal()
         if self._unnamed.sizes:
             self._unnamed.name(commits.forming, data, blobs)
-        positions = self._index.events.get(actor)
+        positions = self._places.events.get(actor)
         if positions is None:
-            positions = self._go_on_with(actor, data)
-        if seq != len(positions):
-            raise ValueError(f"event {seq} of {actor.hex()} where {len(positions)} is the next")
+            if self._places.is_found(actor):
+                self._lookup.verify_head(actor, parent_of(data))
+            positions = self._places.going_on(actor, seq)
+        if seq != positions[0] + len(positions) - 1:
+            raise ValueError(f"event {seq} of {actor.hex()} where {self._places.count(actor)} is the next")
         batch = commits.forming
         buffer = batch.buffer
         positions.append(batch.base + len(buffer))
@@ -226,8 +232,7 @@ class DiskJournal:
         return 0
 
     def committed_of(self, actor: bytes) -> int:
-        positions, to = self._index.events.get(actor), self._commits.committed_to
-        return self._index.count(actor) if positions is None else bisect_left(positions, to)
+        return self._places.committed(actor, self._commits.committed_to)
 
     def retire(self, actors: Sequence[bytes]) -> None:
         del actors
@@ -250,18 +255,6 @@ class DiskJournal:
             self._commits.stop()
             self._let_go()
 
-    def _go_on_with(self, actor: bytes, data: bytes) -> array[int]:
-        """The positions of a chain whose first event since the opening this is.
-
-        Raises:
-            CorruptJournalError: it does not name the hash of the event before it: an index lied.
-        """
-        if self._index.count(actor):
-            parent, head = parent_of(data), self._lookup.head(actor)
-            if parent != head:
-                raise CorruptJournalError(f"head of {actor.hex()}", expected=head.hex(), found=parent.hex())
-        return self._index.going_on(actor)
-
     def _end(self) -> None:
         self._commits.stop()
         try:
@@ -274,6 +267,7 @@ class DiskJournal:
             self._let_go()
 
     def _let_go(self) -> None:
+        self._shelving.has_ended = True
         self._commits.drop()
         self._segments.close()
         self._log.close()

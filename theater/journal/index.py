@@ -1,8 +1,8 @@
 """Where everything in a journal is: events by chain, contents by digest; put together from its segments.
 
 A position is one integer, the segment's number shifted by 32 bits plus the offset of a frame in it. What
-stood there at the opening stays in the tables of the segments, 4 bytes an event and about 200 a chain; chains
-that go on are laid out in an array of positions by seq, 8 bytes an event.
+stood there at the opening stays in the tables of the segments, 4 bytes an event and about 200 a chain. What
+came since, whoever only looks lays out in an array of positions by seq; a journal that goes on has `places`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from itertools import compress, repeat
 from operator import add, not_
 
 from theater.errors import CorruptJournalError
+from theater.journal.filed import Filed
+from theater.journal.folder import Folder
 from theater.journal.frames import DIGEST_BYTES
 from theater.journal.heading import ACTOR_BYTES
 from theater.journal.held import SEGMENT_SHIFT, Held
@@ -31,7 +33,7 @@ class Index:
     """What the log holds so far, and where."""
 
     __slots__ = (
-        "_ended", "_ends", "_older", "_rows", "_spans", "_starts", "_tables", "_tops", "batches",
+        "_ended", "_ends", "_filed", "_older", "_rows", "_spans", "_starts", "_tables", "_tops", "batches",
         "events", "held", "last_time", "note", "origin", "size",
     )  # fmt: skip
 
@@ -46,6 +48,7 @@ class Index:
         self.origin = origin
         self._spans: dict[bytes, array[int]] = {}  # all rows of chains that were read far back
         self._tables: list[Table] = []
+        self._filed: dict[int, Filed] = {}  # of tables that were let go of, by segment
         self._starts: list[array[int]] = []  # of each table, where in `offsets` each chain begins
         self._tops: list[int] = []  # of each table, the number of its first row
         # A row is what one table says of one chain. Rows are numbered through all tables.
@@ -92,11 +95,20 @@ class Index:
         Raises:
             CorruptJournalError: it does not follow those before it.
         """
-        tabling = Tabling(self.origin, size=self.size, note=self.note, counted=self.count)
-        tabling.add(batch)
+        tabling = self.follow(batch, counted=self.count)
         here = batch.place.segment << SEGMENT_SHIFT
         for actor, (_, offsets) in tabling.rows.items():
             self.going_on(actor).extend(map(add, offsets, repeat(here)))
+
+    def follow(self, batch: Batch, *, counted: Callable[[bytes], int] | None) -> Tabling:
+        """Take in the contents of the next batch; whoever calls it takes the events.
+
+        Raises:
+            CorruptJournalError: it does not follow those before it.
+        """
+        tabling = Tabling(self.origin, size=self.size, note=self.note, counted=counted)
+        tabling.add(batch)
+        here = batch.place.segment << SEGMENT_SHIFT
         digests = _pieces(bytes(tabling.digests), DIGEST_BYTES)
         for digest, offset in zip(digests, tabling.blobs, strict=True):
             self.held.place(digest, here + offset)
@@ -104,6 +116,17 @@ class Index:
         self.size = tabling.size
         self.batches += 1
         self.note = tabling.note
+        return tabling
+
+    def let_go(self, folder: Folder) -> None:
+        """Leave to their files what the tables of sealed segments say of events, 4 bytes for each.
+
+        From then on nothing is added here.
+        """
+        for number, table in enumerate(self._tables[:-1]):
+            if table.segment not in self._filed:
+                self._filed[table.segment] = Filed(folder, table, origin=self.origin)
+                self._tables[number] = replace(table, offsets=_NONE)
 
     # -- looking up --------------------------------------------------------------------------------------
 
@@ -163,7 +186,9 @@ class Index:
     def _position_in(self, row: int, seq: int) -> int:
         top, table, starts = self._of(row)
         place = starts[row - top] + seq - table.firsts[row - top]
-        return (table.segment << SEGMENT_SHIFT) + table.offsets[place]
+        filed = self._filed.get(table.segment)
+        offset = table.offsets[place] if filed is None else filed.offset(place)
+        return (table.segment << SEGMENT_SHIFT) + offset
 
     def _first_of(self, row: int) -> int:
         top, table, _ = self._of(row)

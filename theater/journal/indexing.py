@@ -1,12 +1,14 @@
 """Indexing: a thread of its own that makes the index of each segment, once the next one is begun.
 
 Nobody waits for it: without an index, an opening reads the segment. So it takes at most a quarter of the time
-that Python has, in slices of about a millisecond between which the event loop and the writer go on.
+that Python has, in slices of about a millisecond between which the event loop and the writer go on; unless
+the next segment is sealed by then: as long as there is no index, what it would say is kept in memory.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from queue import SimpleQueue
 from threading import Event, Thread
 from time import perf_counter
@@ -15,10 +17,16 @@ from theater.errors import CorruptJournalError, FolderError
 from theater.journal.calls import Calls
 from theater.journal.folder import Folder
 from theater.journal.sealed import keep_index, tabled
+from theater.journal.table import Table
 
 logger = logging.getLogger("theater.journal")
 _SLICE = 0.001  # seconds
 _REST = 3  # times as long as it worked
+
+
+def _nobody(table: Table) -> None:
+    """Nobody waits for a table."""
+    del table
 
 
 class _GaveUpError(Exception):
@@ -35,6 +43,7 @@ class Indexing:
         self._thread: Thread | None = None
         self._hurry = Event()
         self.has_given_up = False
+        self.on_made: Callable[[Table], None] = _nobody
         self._since = 0.0  # when this slice began
 
     def submit(self, segment: int) -> None:
@@ -74,6 +83,7 @@ class Indexing:
             raise CorruptJournalError(f"segment {segment}", expected="whole batches", found="others")
         self._rest()
         keep_index(self._folder, made[0], check=made[1], calls=self._calls)
+        self.on_made(made[0])
 
     def _rest(self) -> None:
         """Let others work after a slice.
@@ -84,6 +94,6 @@ class Indexing:
         worked = perf_counter() - self._since
         if self.has_given_up:
             raise _GaveUpError
-        if worked >= _SLICE:
+        if worked >= _SLICE and self._segments.empty():
             self._hurry.wait(_REST * worked)
             self._since = perf_counter()

@@ -12,6 +12,7 @@ from theater.journal.indexing import Indexing
 from theater.journal.marks import Closed
 from theater.journal.pending import Pending
 from theater.journal.segment import Segment
+from theater.journal.table import Table
 from theater.journal.walk import Place
 from theater.loop import Loop
 
@@ -28,6 +29,10 @@ class Writes(Protocol):
 
     def unwatch(self) -> None:
         """Watch no longer; called on the loop."""
+        ...
+
+    def on_sealed(self, told: Callable[[Table], None]) -> None:
+        """Have `told` called, in any thread, with what each segment holds once the next is begun."""
         ...
 
     def after(self, place: Place) -> Place:
@@ -95,6 +100,9 @@ class Log:
 
     def unwatch(self) -> None:
         """Nothing was watched."""
+
+    def on_sealed(self, told: Callable[[Table], None]) -> None:
+        self._indexing.on_made = told
 
     def after(self, place: Place) -> Place:
         following = self._next

@@ -20,8 +20,7 @@ from theater.journal.frames import (
     read_header,
 )
 from theater.journal.heading import heading
-from theater.journal.held import SEGMENT_SHIFT
-from theater.journal.index import Index
+from theater.journal.held import SEGMENT_SHIFT, Held
 from theater.merkle import HASH_BYTES
 
 _GUESS = 2048  # bytes read at once: most events whole
@@ -48,6 +47,20 @@ class Unwritten(Protocol):
         ...
 
 
+class Named(Protocol):
+    """What says where events and contents are."""
+
+    held: Held
+
+    def count(self, actor: bytes) -> int:
+        """How many events a chain has."""
+        ...
+
+    def position(self, actor: bytes, seq: int) -> int:
+        """Where an event is, which there is."""
+        ...
+
+
 class _Nothing:
     def pending(self, position: int, length: int) -> None:
         del position, length
@@ -62,7 +75,7 @@ class Lookup:
     def __init__(
         self,
         folder: Folder,
-        index: Index,
+        index: Named,
         unwritten: Unwritten | None = None,
         *,
         read_at: Callable[[int, int, int], bytes] | None = None,
@@ -115,6 +128,16 @@ class Lookup:
     def head(self, actor: bytes) -> bytes:
         """The hash of a chain's newest event, 32 bytes; a removed one has left it."""
         return self.hash_of(actor, self._index.count(actor) - 1)
+
+    def verify_head(self, actor: bytes, parent: bytes) -> None:
+        """See to it that a chain goes on from its head.
+
+        Raises:
+            CorruptJournalError: that is not what its next event names as its parent: an index lied.
+        """
+        head = self.head(actor)
+        if parent != head:
+            raise CorruptJournalError(f"head of {actor.hex()}", expected=head.hex(), found=parent.hex())
 
     def holds(self, digest: bytes) -> bool:
         """Say whether a content is here."""

@@ -27,6 +27,7 @@ from array import array
 from collections.abc import Callable, Iterator
 from hashlib import sha256
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 from zlib import crc32
 
 from theater.journal.calls import Calls, make_folder, write_file
@@ -41,6 +42,7 @@ logger = logging.getLogger("theater.journal")
 _MAGIC = b"theater index 1\n"
 _SUMMED = len(_MAGIC) + HASH_BYTES  # what is under the hash begins here
 _HEAD = struct.Struct(">IQQIQ32sQ6I")
+_OF_CHAIN = ACTOR_BYTES, 8, 4, HASH_BYTES, 1  # bytes of its columns
 
 
 def index_bytes(table: Table, *, check: int) -> bytes:
@@ -66,7 +68,7 @@ def read_index_bytes(content: bytes) -> tuple[Table, int] | None:
         return None
     segment, end, commit, check, size, root, last_time, *numbers = _HEAD.unpack_from(content, _SUMMED)
     batches, rows, events, blobs, files, note = numbers
-    widths = [note, ACTOR_BYTES * rows, 8 * rows, 4 * rows, HASH_BYTES * rows, rows]
+    widths = [note, *(width * rows for width in _OF_CHAIN)]
     widths += [4 * events, HASH_BYTES * blobs, 4 * blobs, HASH_BYTES * files, 8 * files]
     parts = _cut(content, start, widths)
     table = Table(
@@ -91,6 +93,30 @@ def read_index_bytes(content: bytes) -> tuple[Table, int] | None:
     )
     is_whole = start + sum(widths) == len(content) and sum(table.counts) == events and commit < end
     return (table, check) if is_whole else None
+
+
+class Columns(NamedTuple):
+    """Where in an index file the columns of its chains begin, and that of its events."""
+
+    actors: int
+    firsts: int
+    counts: int
+    heads: int
+    ended: int
+    offsets: int
+
+
+def columns(*, note: int, chains: int) -> Columns:
+    """Say where they begin, behind a note of so many bytes."""
+    return Columns(*accumulate((width * chains for width in _OF_CHAIN), initial=_SUMMED + _HEAD.size + note))
+
+
+def is_begun_as(content: bytes, *, note: bytes, chains: int) -> bool:
+    """Say whether the first bytes of an index file, note included, are those of a segment."""
+    start = _SUMMED + _HEAD.size
+    if content[: len(_MAGIC)] != _MAGIC or content[start:] != note:
+        return False
+    return bool(_HEAD.unpack_from(content, _SUMMED)[-5] == chains)
 
 
 def _go_on() -> None:

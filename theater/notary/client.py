@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +16,9 @@ from theater.journal.folder import Folder
 from theater.journal.handing import Handover, KeySource
 from theater.journal.opening import Opened, look_at
 from theater.journal.pending import Pending
+from theater.journal.sealed import read_index
 from theater.journal.segment import EVENTS_ROOM
+from theater.journal.table import Table
 from theater.journal.walk import Place
 from theater.keys import SIGNATURE_BYTES, VerifyKey
 from theater.loop import Loop
@@ -58,10 +61,16 @@ class NotaryLog:
         self._next = 0  # number of the segment that follows, once it is ready
         self._next_room = 0
         self._loop: Loop | None = None
+        self._folder: Folder | None = None  # from `open` on, as all below
+        self._origin = ""
+        self._current = 0  # number of the segment that is being written
+        self._sealed: deque[int] = deque()  # whose index the notary makes
+        self._told: Callable[[Table], None] | None = None
 
     def open(self, folder: Folder, origin: str) -> Opened:
         key, note, segment, offset, cut, self._segment_bytes, *ahead = self._control.ask("open", origin)
         self._learn(*ahead)
+        self._folder, self._current = folder, segment
         opened = look_at(
             folder,
             signer=NotarySigner(VerifyKey(key)),
@@ -74,6 +83,7 @@ class NotaryLog:
             raise CorruptJournalError(
                 f"{folder.path} and its notary", expected=opened.place, found=Place(segment, offset)
             )
+        self._origin = opened.index.origin
         return opened
 
     def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
@@ -91,6 +101,9 @@ class NotaryLog:
         loop, self._loop = self._loop, None
         if loop is not None:
             loop.remove_reader(self._control.connection)
+
+    def on_sealed(self, told: Callable[[Table], None]) -> None:
+        self._told = told
 
     def after(self, place: Place) -> Place:
         """Where the batch behind the one that ends at `place` begins."""
@@ -117,6 +130,7 @@ class NotaryLog:
         note, *ahead = self._batches.ask("batch", batch.segment, batch.start, payload=batch.buffer)
         batch.note = Note.parse(note)
         self._learn(*ahead)
+        self._look_for_indexes(batch.segment)
 
     def look_ahead(self) -> None:
         """Nothing to do: the notary does."""
@@ -151,6 +165,19 @@ class NotaryLog:
         if new is not None:
             raise SetupError("a notary alone has the keys, and makes the next one")
         return Handover(VerifyKey(self._contents.ask("next key")))
+
+    def _look_for_indexes(self, current: int) -> None:
+        """Tell of sealed segments, one after the other, once the notary has made their indexes."""
+        if current != self._current:
+            self._sealed.append(self._current)
+            self._current = current
+        folder, told = self._folder, self._told
+        while self._sealed and folder is not None and told is not None:
+            found = read_index(folder, self._sealed[0], origin=self._origin)
+            if found is None:
+                return
+            told(found[0])
+            self._sealed.popleft()
 
     def _room_in(self, segment: int) -> int:
         return self._next_room if segment == self._next else self._room

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from functools import partial
 from hashlib import sha256
+from queue import SimpleQueue
 from threading import Lock, Thread
 from typing import Any
 
@@ -17,6 +18,8 @@ from theater.journal.log import Log
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
 from theater.journal.pending import Pending
+from theater.journal.places import Places
+from theater.journal.table import Table
 from theater.journal.walk import Batch, Place
 from theater.notary.lines import Handlers, Line
 from theater.notary.scrutiny import Scrutiny
@@ -28,7 +31,10 @@ class Session:
     """Signs and writes what one theater sends, if it goes on from what is there."""
 
     def __init__(self, opened: Opened, log: Log) -> None:
-        lookup = Lookup(opened.folder, opened.index)
+        self._places = Places(opened.folder, opened.index, segment=opened.place.segment)
+        self._sealed: SimpleQueue[Table] = SimpleQueue()  # what is to be handed over to its index
+        log.on_sealed(self._sealed.put)
+        lookup = Lookup(opened.folder, self._places)
         self._opened = opened
         self._log = log
         self._place = opened.place
@@ -118,11 +124,17 @@ class Session:
         self._log.write(pending)
         commit = Commit(segment, offset, start, str(note).encode())
         data = bytes(pending.buffer)
-        self._opened.index.add(Batch(place, offset + len(data), data, offset, frames, commit))
+        self._places.add(Batch(place, offset + len(data), data, offset, frames, commit))
+        self._hand_over_positions()
         scrutiny.written()
         self._place = pending.end
         self._log.look_ahead()
         return [str(note), *self._log.ahead]
+
+    def _hand_over_positions(self) -> None:
+        while not self._sealed.empty():
+            for _ in self._places.hand_over(self._sealed.get()):
+                pass
 
     def _hand_over(self, pending: Pending) -> None:
         handover, self._handover = self._handover, None
