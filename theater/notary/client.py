@@ -126,8 +126,9 @@ class NotaryLog:
         for draft, digest, content in batch.files:
             draft.write(content)
             draft.publish(digest)
-        batch.begun()
-        note, *ahead = self._batches.ask("batch", batch.segment, batch.start, payload=batch.buffer)
+        note, *ahead = self._batches.ask(
+            "batch", batch.segment, batch.start, payload=batch.buffer, sent=batch.begun
+        )
         batch.note = Note.parse(note)
         self._learn(*ahead)
         self._look_for_indexes(batch.segment)

@@ -8,6 +8,9 @@
 A request is a word and its arguments; an answer is `["done", value]`, `["errno", number, text]` or
 `["error", class, text]`. There are three lines in a session, so that nobody waits for what others have the
 disk do: one for batches, one for contents and keys, one for what the event loop asks.
+
+A message goes by one call and a short one comes by one: beside a busy event loop a thread waits a millisecond
+and more for the interpreter after each.
 """
 
 from __future__ import annotations
@@ -25,6 +28,7 @@ from theater.errors import ForgedError, JournalFailedError, MalformedError, Thea
 
 PAYLOAD_LIMIT = 32 << 20  # bytes; a batch takes at most 8 MiB and one request more
 _WORDS_LIMIT = 1 << 16
+_SHORT = 4096  # bytes; every answer is shorter
 _LENGTHS = struct.Struct(">II")
 
 Handlers = Mapping[str, Callable[..., Any]]
@@ -36,9 +40,18 @@ class Line:
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self._lock = Lock()
+        self._come = b""  # what came, and belongs to no message yet
 
-    def ask(self, word: str, *arguments: Any, payload: bytes | bytearray | memoryview = b"") -> Any:
+    def ask(
+        self,
+        word: str,
+        *arguments: Any,
+        payload: bytes | bytearray | memoryview = b"",
+        sent: Callable[[], None] | None = None,
+    ) -> Any:
         """Ask, and wait for the answer; any thread may call it, and waits for its turn.
+
+        `sent` is told once only the answer is left to wait for.
 
         Raises:
             OSError: what the disk said to the notary, or that the notary has ended.
@@ -47,6 +60,8 @@ class Line:
         with self._lock:
             try:
                 self.send([word, *arguments], payload)
+                if sent is not None:
+                    sent()
                 received = self.receive()
             except ConnectionError:
                 received = None
@@ -90,9 +105,11 @@ class Line:
 
     def send(self, words: list[Any], payload: bytes | bytearray | memoryview = b"") -> None:
         packed = encode(words)
-        self.connection.sendall(_LENGTHS.pack(len(packed), len(payload)) + packed)
-        if payload:
-            self.connection.sendall(payload)
+        head = _LENGTHS.pack(len(packed), len(payload)) + packed
+        count = self.connection.sendmsg([head, payload])
+        if count < len(head) + len(payload):  # a signal came
+            self.connection.sendall(head[count:])
+            self.connection.sendall(memoryview(payload)[max(0, count - len(head)) :])
 
     def receive(self) -> tuple[list[Any], bytes] | None:
         """The next words and payload; None if the other end is closed.
@@ -147,14 +164,24 @@ class Line:
         received = bytearray(length)
         view = memoryview(received)
         while view:
-            try:
-                count = self.connection.recv_into(view)
-            except ConnectionError:
-                return None
+            count = self._into(view)
             if not count:
                 return None
             view = view[count:]
         return bytes(received)
+
+    def _into(self, view: memoryview) -> int:
+        """Take what has come; returns how many bytes, 0 if the other end is closed."""
+        try:
+            if not self._come and len(view) >= _SHORT:
+                return self.connection.recv_into(view)
+            if not self._come:
+                self._come = self.connection.recv(_SHORT)
+        except ConnectionError:
+            return 0
+        count = min(len(view), len(self._come))
+        view[:count], self._come = self._come[:count], self._come[count:]
+        return count
 
 
 def _error(name: str, text: str) -> TheaterError:
