@@ -15,7 +15,7 @@ from pathlib import Path
 from theater.journal.calls import Calls, is_full, write_all
 
 LEAST_AHEAD = 256 << 10  # bytes of zeros, so that a small theater stays small
-MOST_AHEAD = 2 << 20  # writing and syncing more at once would be felt
+MOST_AHEAD = 1 << 20  # a batch with 2 MB of them takes 1.7 to 3 ms, with 1 MB 0.6 to 1.4, without 0.1
 EVENTS_ROOM = 128 << 10  # bytes kept free for events when contents no longer fit
 _SPARE = 2 * EVENTS_ROOM  # bytes of zeros; with fewer left, more are written
 _PAGE = 4096
