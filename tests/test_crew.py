@@ -226,6 +226,7 @@ async def test_a_strategy_of_the_manifest_is_kept_to(folder: Path) -> None:
         with pytest.raises(ActorFailedError):
             await theater.find("boss/first").ask("fail")
         await theater.find("boss/first").ask("seen")
+        await theater.find("boss/second").ask("seen")  # they start again one after the other
 
         kinds = [event.kind for event in theater.chain("boss/second")]
         assert "actor/restarted" in kinds
