@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
-from importlib.util import find_spec
 
 from rich.console import Console
 
 from benchmarks import charts
+from benchmarks.beforehand import MOUNTS, check, is_in_memory
 from benchmarks.choose import ChoiceError, choose
 from benchmarks.environments import Environments
 from benchmarks.families import FAMILIES
@@ -19,11 +19,12 @@ from benchmarks.listing import show_all
 from benchmarks.options import Options, parse
 from benchmarks.page import PageError, rewrite
 from benchmarks.prepare import prepare
-from benchmarks.report import Circumstances, Report
+from benchmarks.report import Circumstances, Report, ReportError
 from benchmarks.rows import rows
 from benchmarks.show import show
 
 QUICK = 0.1  # of the counts
+STOPPED = 130  # as shells say that ctrl-C ended a program
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,31 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         show_all(FAMILIES, console)
         return 0
     try:
+        check(options)
         if options.guard:
             return guard(options.cases, console, counts=options.counts, update=options.update)
-        check(options)
         report = Report.read(options.figures) if options.figures else measure(options, console)
         show(report, FAMILIES, console)
         keep(report, options)
-    except (ChoiceError, PageError, charts.NoMatplotlibError) as error:
+    except (ChoiceError, PageError, ReportError, charts.NoMatplotlibError) as error:
         print(f"python -m benchmarks: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("python -m benchmarks: stopped; nothing is kept", file=sys.stderr)
+        return STOPPED
     return 1 if any(row.error for row in report.rows) else 0
-
-
-def check(options: Options) -> None:
-    """Fail before measuring and not after it.
-
-    Raises:
-        ChoiceError: these options do not go together, or need what is not installed.
-        NoMatplotlibError: charts were asked for and cannot be drawn.
-    """
-    if options.docs and options.quick:
-        raise ChoiceError("--quick measures too little for --docs")
-    if options.uvloop and find_spec("uvloop") is None:
-        raise ChoiceError("--uvloop needs uvloop: pip install 'theater[bench]'")
-    if options.charts or options.docs:
-        charts.check()
 
 
 def measure(options: Options, console: Console) -> Report:
@@ -65,6 +54,8 @@ def measure(options: Options, console: Console) -> Report:
     subjects = choose(
         FAMILIES, cases=options.cases, systems=options.systems, peers=options.peers, uvloop=options.uvloop
     )
+    if MOUNTS.exists() and is_in_memory(options.folder, mounts=MOUNTS.read_text()):
+        console.print(f"{options.folder} is in memory: `durable` is not, there. --folder DIR names a disk.")
     environments = Environments(options.environments, seen=console.print)
     prepared = prepare(subjects, python_for=environments.python_for, asked=options.peers)
     harness = Harness(scale=QUICK if options.quick else 1.0, folder=options.folder, pythons=prepared.pythons)

@@ -1,4 +1,4 @@
-"""Draws a section as SVG and PNG. Needs matplotlib: `pip install 'theater[bench]'`.
+"""Draws a section as SVG and PNG. Needs matplotlib: `pip install -e '.[bench]'`.
 
 Figures are orders of magnitude apart, so axes are logarithmic. On such an axis the length of a bar means
 nothing, so figures are points.
@@ -19,9 +19,13 @@ from benchmarks.panels import Lines, Points, panels
 from benchmarks.report import Report, sections
 
 OURS = {OFF.name: "#0b7a75", RECORDED.name: "#19a79b", DURABLE.name: "#7cc8bd"}
-BARE = dict.fromkeys((limit.name for limit in LIMITS), "#999999") | {LIMIT: "#222222"}
-PEERS = "#c2813a"
-COLOURS = "black: the limit; grey: other bare mailboxes; green: Theater; brown: peers"
+OURS |= {"unrecorded": OURS[OFF.name], "notary": "#4f9a5d"}  # of the family `busy`
+BARE = dict.fromkeys((limit.name for limit in LIMITS), "#999999") | {
+    LIMIT: "#222222",
+    "bare thread": "#999999",
+}
+OTHERS = "#c2813a"
+COLOURS = "black: the limit; grey: other bare mailboxes; green: Theater; brown: others"
 ACROSS = 3  # panels in a row
 STYLE: Any = {  # of a type of its own in matplotlib
     "svg.fonttype": "none",  # text stays text: it can be read, searched and is a tenth of the size
@@ -66,7 +70,7 @@ def _matplotlib() -> Any:
         import matplotlib as mpl  # noqa: PLC0415  # pyright: ignore[reportMissingImports]  # an extra
         from matplotlib.figure import Figure  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise NoMatplotlibError("charts need matplotlib: pip install 'theater[bench]'") from error
+        raise NoMatplotlibError("charts need matplotlib: pip install -e '.[bench]'") from error
     mpl.use("agg")
     mpl.rcParams.update(STYLE)
 
@@ -103,7 +107,8 @@ def _draw_points(axis: Any, panel: Points) -> None:
         axis.annotate(short(figure), (figure, place), (5, 0), textcoords="offset points", va="center")
     axis.set_yticks(places, [name.removesuffix(UVLOOP) for name in names])
     axis.set_ylim(len(names) - 0.5, -0.5)  # the best on top
-    axis.set_title(f"{panel.title}, {panel.unit}", fontsize=8, loc="left")
+    _label(axis.xaxis)
+    axis.set_title(panel.caption, fontsize=8, loc="left")
 
 
 def _draw_lines(axis: Any, panel: Lines) -> None:
@@ -117,14 +122,24 @@ def _draw_lines(axis: Any, panel: Lines) -> None:
         )
     axis.set_xscale("log")
     axis.set_yscale("log")
-    axis.set_title(f"{panel.title}, {panel.unit}", fontsize=8, loc="left")
+    axis.set_ylim(panel.heights)
+    axis.set_xlabel(panel.along)
+    _label(axis.xaxis)
+    _label(axis.yaxis)
+    axis.set_title(panel.caption, fontsize=8, loc="left")
     if len(panel.lines) > 1:
         axis.legend(frameon=False)
 
 
+def _label(scale: Any) -> None:
+    """Numbers at powers of ten only, written as in the tables."""
+    scale.set_major_formatter(lambda figure, _: short(figure))
+    scale.set_minor_formatter(lambda *_: "")
+
+
 def colour(system: str) -> str:
     name = system.removesuffix(UVLOOP)
-    return (OURS | BARE).get(name, PEERS)
+    return (OURS | BARE).get(name, OTHERS)
 
 
 def _write(figure: Any, path: Path) -> None:

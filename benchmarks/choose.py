@@ -13,7 +13,7 @@ DEFAULT = "default"  # the cases that are measured if none is chosen
 
 
 class ChoiceError(Exception):
-    """There is nothing of that name."""
+    """What was asked for is not there, or does not go together."""
 
 
 def choose(
@@ -43,6 +43,8 @@ def choose(
     ]
     if not chosen:
         raise ChoiceError("none of these systems does any of these cases")
+    if idle := [name for name in peers if name not in {ALL, *(one.system.name for one in chosen)}]:
+        raise ChoiceError(f"no case that was chosen is one that {' or '.join(idle)} does")
     return [variant for subject in chosen for variant in _variants(subject, uvloop=uvloop)]
 
 

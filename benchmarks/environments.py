@@ -13,6 +13,7 @@ from benchmarks.kinds import Environment, System
 _MARK = "installed"  # a file in a whole environment: what it was made of
 _LONGEST = 900  # seconds that pip may take
 _PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input")
+_UNREACHED = "after connection broken by"  # pip warns so, and in the end says only that it found nothing
 _PROBE = "import ensurepip, sys, venv; sys.exit(sys.version_info[:2] != ({}))"
 
 
@@ -89,4 +90,5 @@ def _run(*command: str) -> None:
     if done.returncode:
         said = done.stderr.strip().splitlines() or done.stdout.strip().splitlines() or ["nothing"]
         errors = [line for line in said if line.startswith("ERROR:")] or said
-        raise AbsentError(f"`{' '.join(command)}` said: {errors[-1]}")
+        why = " (pip could not reach its index)" if _UNREACHED in done.stderr else ""
+        raise AbsentError(f"`{' '.join(command)}` said: {errors[-1]}{why}")

@@ -102,8 +102,10 @@ def count(case: str, kind: str) -> Cost:
 
 
 def table(findings: Sequence[Finding], kind: str) -> Table:
-    unit = "instructions" if kind == "instructions" else "ns of the processor"
-    shown = Table(title=f"{place(kind)}: {unit} for each message, hop, actor, content or event")
+    unit = "Instructions" if kind == "instructions" else "Nanoseconds of the processor"
+    shown = Table(
+        title=f"{unit} for each message, hop, actor, content or event: {place(kind)}", title_justify="left"
+    )
     for column in ("case", "kept", "now", "change", "counts", "spread"):
         shown.add_column(column, justify="left" if column == "case" else "right")
     for found in findings:

@@ -58,10 +58,19 @@ class Harness:
         self._pythons = pythons or {}  # by the name of the system
 
     def __call__(self, subject: Subject) -> float:
-        with tempfile.TemporaryFile("w+") as answers, tempfile.TemporaryFile("w+") as complaints:
+        with (
             # Files, not pipes: a peer's process that outlives its parent would keep a pipe open.
+            tempfile.TemporaryFile("w+") as answers,
+            tempfile.TemporaryFile("w+") as complaints,
+            # Made here: a process that is killed removes nothing.
+            tempfile.TemporaryDirectory(dir=self._folder, prefix="theater-benchmarks-") as folder,
+        ):
             child = subprocess.Popen(
-                self._command(subject), stdout=answers, stderr=complaints, cwd=ROOT, start_new_session=True
+                self._command(subject, folder),
+                stdout=answers,
+                stderr=complaints,
+                cwd=ROOT,
+                start_new_session=True,
             )
             try:
                 status = child.wait(LONGEST)
@@ -75,12 +84,12 @@ class Harness:
             complaints.seek(0)
             return _figure(status, answers.read(), complaints.read())
 
-    def _command(self, subject: Subject) -> list[str]:
+    def _command(self, subject: Subject, folder: str) -> list[str]:
         system = subject.system
         return [
             str(self._pythons.get(system.name, sys.executable)),
             *("-m", "benchmarks.one", system.module, subject.work.name, str(subject.count(self._scale))),
-            *("--argument", system.argument, "--folder", str(self._folder)),
+            *("--argument", system.argument, "--folder", folder),
             *(["--uvloop"] if subject.uvloop else []),
         ]
 

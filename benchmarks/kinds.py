@@ -31,6 +31,7 @@ class Work:
     rounds: int | None = None  # as many as are worth their time, where figures hardly move
     same_on_uvloop: bool = False  # then it is measured on asyncio alone
     curve: str = ""  # works of one curve differ in their count only, and are drawn as a line
+    along: str = ""  # what there is more and more of on a curve: "events"
 
 
 def curve(

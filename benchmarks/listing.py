@@ -14,11 +14,10 @@ def show_all(families: Sequence[Family], console: Console) -> None:
     for family in families:
         by_default = "" if family.by_default else ", only if asked for"
         console.print(_table(f"--case {family.name}: {family.title}{by_default}", _cases(family)))
-    systems = {system.name: system for family in families for system in family.systems}.values()
-    console.print(_table("--system", [(one.name, one.about) for one in systems if not one.is_peer]))
-    console.print(
-        _table("--peers", [(one.name, f"{one.about} [{needs(one)}]") for one in systems if one.is_peer])
-    )
+    systems = [system for family in families for system in family.systems]
+    console.print(_table("--system", _together((one.name, one.about) for one in systems if not one.is_peer)))
+    peers = ((one.name, f"{one.about} [{needs(one)}]") for one in systems if one.is_peer)
+    console.print(_table("--peers", _together(peers)))
 
 
 def needs(system: System) -> str:
@@ -30,6 +29,17 @@ def needs(system: System) -> str:
 
 def _cases(family: Family) -> list[tuple[str, str]]:
     return [(work.name, f"{work.title}: {work.about}") for work in family.works]
+
+
+def _together(lines: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Each name once, with all that it stands for: the limit of messages, and that of contents."""
+    abouts: dict[str, dict[str, None]] = {}
+    for name, about in lines:
+        abouts.setdefault(name, {})[about] = None
+    return [
+        (name, "\n".join(f"- {each}" for each in found) if len(found) > 1 else next(iter(found)))
+        for name, found in abouts.items()
+    ]
 
 
 def _table(title: str, lines: Iterable[tuple[str, str]]) -> Table:

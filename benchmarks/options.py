@@ -46,13 +46,15 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 
 def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    if not (names := tuple(name.strip() for name in text.split(",") if name.strip())):
+        raise argparse.ArgumentTypeError("no name is given")
+    return names
 
 
-def _rounds(text: str) -> int:
-    if (rounds := int(text)) < 1:
-        raise argparse.ArgumentTypeError("at least one round")
-    return rounds
+def _number(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a number from 1, not {text!r}")
+    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -91,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     what.add_argument("--uvloop", action="store_true", help="once more on uvloop, as rows of their own")
     how = parser.add_argument_group("how")
     how.add_argument(
-        "--rounds", type=_rounds, default=3, metavar="N", help="figures of each, interleaved (3)"
+        "--rounds", type=_number, default=3, metavar="N", help="figures of each, interleaved (3)"
     )
     how.add_argument("--quick", action="store_true", help="a tenth of the work: to see that all runs")
     how.add_argument(
@@ -106,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=Path(tempfile.gettempdir()),
         metavar="DIR",
-        help="on the disk to measure",
+        help=f"on the disk to measure ({tempfile.gettempdir()})",
     )
     kept = parser.add_argument_group("what to keep")
     kept.add_argument("--json", type=Path, metavar="FILE", help="write all figures here")
@@ -134,7 +136,7 @@ def _add_guard(parser: argparse.ArgumentParser) -> None:
     guard.add_argument("--update", action="store_true", help="keep in it what is counted now")
     guard.add_argument(
         "--counts",
-        type=_rounds,
+        type=_number,
         metavar="N",
         help="count each case so often (once, and up to five times while it seems worse)",
     )

@@ -23,12 +23,26 @@ def rewrite(page: Path, report: Report, families: Sequence[Family], *, charts: S
     Raises:
         PageError: it has none.
     """
-    text = page.read_text()
+    before, after = _around(page)
+    page.write_text(f"{before}{BEGIN}\n{markdown(report, families, charts=charts)}\n{END}{after}")
+
+
+def check(page: Path) -> None:
+    """Raises: PageError: it has no place for the figures."""
+    _around(page)
+
+
+def _around(page: Path) -> tuple[str, str]:
+    """What stands before and after the figures."""
+    try:
+        text = page.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PageError(f"{page} cannot be read: {error}") from error
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
         raise PageError(f"{page} has no lines {BEGIN.strip()} and {END.strip()}")
-    page.write_text(f"{before}{BEGIN}\n{markdown(report, families, charts=charts)}\n{END}{after}")
+    return before, after
 
 
 def markdown(report: Report, families: Sequence[Family], *, charts: Sequence[str] = ()) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from benchmarks.kinds import Work
 from benchmarks.report import Section
 
+ROOM = 1.3  # above and below a line
+
 
 @dataclass(frozen=True, slots=True)
 class Points:
@@ -17,6 +19,11 @@ class Points:
     unit: str
     points: list[tuple[str, float]]
 
+    @property
+    def caption(self) -> str:
+        less = ", less is better" if self.points[0][1] < self.points[-1][1] else ""
+        return f"{self.title}\n{self.unit}{less}"
+
 
 @dataclass(frozen=True, slots=True)
 class Lines:
@@ -25,6 +32,19 @@ class Lines:
     title: str
     unit: str
     lines: dict[str, list[tuple[int, float]]]  # the system: sizes and figures, the smallest size first
+    along: str = ""  # of what there are so many
+
+    @property
+    def caption(self) -> str:
+        return f"{self.title}\n{self.unit}"
+
+    @property
+    def heights(self) -> tuple[float, float]:
+        """The ends of the axis: a factor of ten at least, so that noise looks like noise."""
+        figures = [figure for line in self.lines.values() for _, figure in line]
+        least, most = min(figures) / ROOM, max(figures) * ROOM
+        stretch = max(1.0, 10 / (most / least)) ** 0.5
+        return least / stretch, most * stretch
 
 
 def panels(section: Section) -> list[Points | Lines]:
@@ -54,4 +74,5 @@ def _lines(section: Section, curve: str) -> Iterator[Lines]:
             work.title.partition(":")[0],
             work.unit,
             {system: sorted(line) for system, line in lines.items()},
+            work.along,
         )

@@ -14,6 +14,10 @@ from benchmarks.kinds import UVLOOP, Family
 from benchmarks.rows import Row
 
 
+class ReportError(Exception):
+    """A file is not one that `--json` wrote."""
+
+
 @dataclass(frozen=True, slots=True)
 class Circumstances:
     """Where and how the figures were taken."""
@@ -55,8 +59,12 @@ class Report:
 
     @classmethod
     def read(cls, path: Path) -> Report:
-        found = json.loads(path.read_text())
-        return cls(Circumstances(**found["made"]), [*map(Row.from_json, found["rows"])], found["absent"])
+        """Raises: ReportError."""
+        try:
+            found = json.loads(path.read_text())
+            return cls(Circumstances(**found["made"]), [*map(Row.from_json, found["rows"])], found["absent"])
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise ReportError(f"{path} is not what --json writes: {error}") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,27 @@ def test_the_terminal_shows_every_figure_and_every_reason(capsys: pytest.Capture
     assert "distant was left out: it needs Python 3.1" in shown
 
 
+def test_eighty_columns_hold_every_figure_and_every_name_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [Row("tell", "asyncio.Queue", "messages/s", (1.0, 1_895_376.0)), *REPORT.rows]
+
+    show(replace(REPORT, rows=rows), [FAMILY], Console(width=80))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert "…" not in "".join(lines)
+    assert "│ tell, a     │ asyncio.Queue │" in lines[4]
+    assert "│ burst       │ limit         │" in lines[5]
+
+
+def test_a_title_longer_than_its_rows_is_shown_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    long = replace(TELL, title="hops of that ring while contents are put")
+
+    show(replace(REPORT, rows=REPORT.rows[1:2]), [replace(FAMILY, works=(long,))], Console(width=70))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert " ".join(line[1:].split("│")[0].strip() for line in lines[4:9]) == long.title
+
+
 def test_a_table_for_the_docs_has_the_longer_side_down() -> None:
     (plain, fast) = sections(REPORT, [FAMILY])
     short_family = replace(plain, family=replace(FAMILY, works=(TELL,)), rows=plain.rows[:3])
@@ -140,6 +161,19 @@ def test_a_chart_shows_the_best_first_and_growth_as_lines() -> None:
     ]
 
 
+def test_a_chart_says_where_less_is_better_and_does_not_magnify_noise() -> None:
+    fast, small, _ = panels(next(sections(REPORT, [FAMILY])))
+    least, most = 20_000, 21_000
+    lowest, highest = Lines("put", "puts/s", {"durable": [(10, least), (100, most)]}).heights
+
+    assert (fast.caption, small.caption) == (
+        "tell, a burst\nmessages/s",
+        "an idle actor\nbytes, less is better",
+    )
+    assert lowest < least < most < highest
+    assert highest / lowest >= 9.99
+
+
 def test_a_figure_with_nothing_beside_it_is_no_chart() -> None:
     (_, alone) = sections(REPORT, [FAMILY])
 
@@ -178,7 +212,7 @@ def test_that_charts_cannot_be_drawn_is_said_before_measuring(
     monkeypatch.setitem(__import__("sys").modules, "matplotlib", None)
 
     assert main(["--charts", str(tmp_path), "--case", "tell"]) == 2
-    assert "charts need matplotlib: pip install 'theater[bench]'" in capsys.readouterr().err
+    assert "charts need matplotlib: pip install -e '.[bench]'" in capsys.readouterr().err
 
 
 def test_every_family_has_a_name_and_a_title_of_its_own() -> None:
@@ -197,7 +231,7 @@ def test_the_docs_are_not_made_of_a_quick_look(capsys: pytest.CaptureFixture[str
 def test_that_there_is_no_uvloop_is_said_before_measuring(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("benchmarks.__main__.find_spec", lambda _: None)
+    monkeypatch.setattr("benchmarks.beforehand.find_spec", lambda _: None)
 
     assert main(["--uvloop", "--case", "tell"]) == 2
-    assert "--uvloop needs uvloop: pip install 'theater[bench]'" in capsys.readouterr().err
+    assert "--uvloop needs uvloop: pip install -e '.[bench]'" in capsys.readouterr().err

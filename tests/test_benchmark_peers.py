@@ -91,6 +91,15 @@ def test_why_a_package_cannot_be_installed_is_said_in_the_words_of_pip() -> None
         environments._run(sys.executable, "-S", "-c", grumbling)
 
 
+def test_that_pip_reached_no_index_is_said() -> None:
+    alone = (
+        "import sys; sys.exit('WARNING: Retrying after connection broken by X\\nERROR: No match for peer==1')"
+    )
+
+    with pytest.raises(AbsentError, match=r"No match for peer==1 \(pip could not reach its index\)"):
+        environments._run(sys.executable, "-S", "-c", alone)
+
+
 def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
     foreign = System("foreign", "a.peer", "foreign", programs=("no-such-program",))
 

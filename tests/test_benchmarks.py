@@ -67,6 +67,7 @@ def test_what_can_run_on_uvloop_is_measured_once_more_and_against_the_limit_ther
         ({"peers": ["xyzzy"]}, "no peer is called 'xyzzy': there are all, peer"),
         ({"systems": ["thaeter"]}, "no system is called 'thaeter': did you mean theater?"),
         ({"cases": ["ask"], "systems": ["peer"]}, "none of these systems does any of these cases"),
+        ({"cases": ["ask"], "peers": ["peer"]}, "no case that was chosen is one that peer does"),
     ],
 )
 def test_a_wrong_name_is_an_error_that_says_the_right_one(
@@ -139,6 +140,21 @@ def test_a_figure_is_taken_in_a_process_of_its_own_which_leaves_nothing_behind(
     (subject,) = choose(FAMILIES, cases=["tell"], systems=[system])
 
     assert Harness(scale=0.0005, folder=tmp_path)(subject) > 0
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_is_stopped_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ctrl_c(*_: object) -> int:
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    (subject,) = choose(FAMILIES, cases=["tell"], systems=["durable"])
+    monkeypatch.setattr(subprocess.Popen, "wait", ctrl_c)
+
+    with pytest.raises(KeyboardInterrupt):
+        Harness(scale=1, folder=tmp_path)(subject)
     assert not list(tmp_path.iterdir())
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from benchmarks import guard
+from benchmarks import counting, guard
 from benchmarks.counter import InstructionCounter
 from benchmarks.kept import Cost, Finding, find_out, read, write
 
@@ -174,6 +174,16 @@ def test_instructions_of_threads_count_and_a_count_repeats() -> None:
 
     assert first > 1_000_000
     assert second == pytest.approx(first, rel=0.1)
+
+
+def test_where_memory_happens_to_lie_does_not_move_the_yardstick(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = iter([2_720.0, 2_617.0, 2_622.0, 2_706.0])
+    monkeypatch.setattr(counting, "one_step", lambda _: next(steps))
+    monkeypatch.setattr(counting, "clocks", [])
+
+    cost = counting.count("benchmarks.messaging", "theater", "tell", 2, "processor time")
+
+    assert cost.yardstick == 2_617
 
 
 def test_a_real_case_is_counted_in_a_process_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

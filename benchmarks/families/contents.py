@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmarks.families.theater import only_durable
 from benchmarks.kinds import LIMIT, Environment, Family, System, Work
 
-_PUT = "`store(content)` until it is synced and signed: {}; the others put so many in each batch"
+_PUT = "`store(content)` until it is synced and signed, {}; other systems put as many in each batch"
 _EACH = ", each one after the other"
 _ONE, _MANY, _ACTORS = "one after the other", "64 outstanding", f"1,000 actors{_EACH}"
 

@@ -16,7 +16,9 @@ GROWTH = Family(
     "growth",
     "As the record grows",
     (
-        *curve("events-verify", "verify", "events/s", EVENTS, "all of a closed folder", rounds=1),
+        *curve(
+            "events-verify", "verify", "events/s", EVENTS, "all of a closed folder", rounds=1, along="events"
+        ),
         *curve(
             "events-open",
             "open",
@@ -25,6 +27,7 @@ GROWTH = Family(
             "the journal of actors that have ended, 10 events each",
             less_is_better=True,
             rounds=1,
+            along="events",
         ),
         *curve(
             "events-resume",
@@ -34,9 +37,16 @@ GROWTH = Family(
             "one actor with so many events, from opening the folder until it is there",
             less_is_better=True,
             rounds=1,
+            along="events",
         ),
         *curve(
-            "events-replay", "replay", "events/s", EVENTS, "one actor's code on its whole chain", rounds=1
+            "events-replay",
+            "replay",
+            "events/s",
+            EVENTS,
+            "one actor's code on its whole chain",
+            rounds=1,
+            along="events",
         ),
         *curve(
             "events-put",
@@ -45,6 +55,7 @@ GROWTH = Family(
             EVENTS,
             "contents of 100 bytes in a store that holds so many",
             rounds=1,
+            along="events",
         ),
     ),
     (only_durable("benchmarks.growth"),),
@@ -55,7 +66,15 @@ CROWDS = Family(
     "crowds",
     "As the actors become more",
     (
-        *curve("actors-spawn", "spawn and stop", "actors/s", ACTORS, "all start, then all stop", rounds=1),
+        *curve(
+            "actors-spawn",
+            "spawn and stop",
+            "actors/s",
+            ACTORS,
+            "all start, then all stop",
+            rounds=1,
+            along="actors",
+        ),
         *curve(
             "actors-idle",
             "an idle actor",
@@ -64,8 +83,17 @@ CROWDS = Family(
             "memory of each",
             less_is_better=True,
             rounds=1,
+            along="actors",
         ),
-        *curve("actors-ask", "ask, one at a time", "messages/s", ACTORS, "each asked in turn", rounds=1),
+        *curve(
+            "actors-ask",
+            "ask, one at a time",
+            "messages/s",
+            ACTORS,
+            "each asked in turn",
+            rounds=1,
+            along="actors",
+        ),
     ),
     (
         *on("benchmarks.crowds", OFF, RECORDED),

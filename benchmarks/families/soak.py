@@ -44,6 +44,7 @@ SOAK = Family(
             "memory besides what there was, while messages are told faster than the disk takes them",
             less_is_better=True,
             rounds=1,
+            along="messages",
         ),
         *curve(
             "soak-stream",
@@ -53,6 +54,7 @@ SOAK = Family(
             "memory besides what there was, while it is put and read in streams",
             less_is_better=True,
             rounds=1,
+            along="MiB",
         ),
     ),
     (
