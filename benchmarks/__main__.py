@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("python -m benchmarks: stopped; nothing is kept", file=sys.stderr)
         return STOPPED
+    if not report.made.is_whole:
+        print("stopped: these are the figures until then", file=sys.stderr)
+        return STOPPED
     return 1 if any(row.error for row in report.rows) else 0
 
 
@@ -67,7 +71,10 @@ def measure(options: Options, console: Console) -> Report:
             seen=lambda subject, number: status.update(f"round {number + 1} of {options.rounds}: {subject}"),
         )
     made = Circumstances.here(
-        command=options.command, rounds=options.rounds, seconds=time.monotonic() - begun
+        command=options.command,
+        rounds=options.rounds,
+        seconds=time.monotonic() - begun,
+        is_whole=not figures.stopped,
     )
     return Report(made, rows(prepared.subjects, figures), prepared.absent)
 
@@ -76,16 +83,24 @@ def keep(report: Report, options: Options) -> None:
     """Write what was asked for.
 
     Raises:
-        PageError: the page of the docs has no place for figures.
+        PageError: the page of the docs has no place for figures, or they are not all there.
     """
     if options.json:
         report.write(options.json)
     if options.charts:
         charts.draw(report, FAMILIES, options.charts)
+    if options.docs and not report.made.is_whole:
+        raise PageError("these figures are of a run that was stopped: they do not go into a page")
     if options.docs:
         drawn = charts.draw(report, FAMILIES, options.docs.parent / "charts")
         rewrite(options.docs, report, FAMILIES, charts=drawn)
 
 
+def end_as_by_ctrl_c() -> None:
+    """Let `kill` and `timeout` keep what was measured, and leave no processes behind."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
 if __name__ == "__main__":
+    end_as_by_ctrl_c()
     sys.exit(main())

@@ -35,18 +35,28 @@ def run_rounds(
     rounds: int,
     seen: Callable[[Subject, int], None] = lambda *_: None,
 ) -> Figures:
-    """Measure every subject once per round; a subject that failed once is left out of later rounds."""
+    """Measure every subject once per round; a subject that failed once is left out of later rounds.
+
+    Ctrl-C ends it with the figures until then.
+    """
     figures = Figures()
-    for number in range(rounds):
-        figures.begin_round()
-        for subject in subjects:
-            if subject.key not in figures.errors and number < (subject.work.rounds or rounds):
-                seen(subject, number)
-                try:
-                    figures.add(subject, measure(subject))
-                except MeasureError as error:
-                    figures.errors[subject.key] = str(error)
+    try:
+        for number in range(rounds):
+            figures.begin_round()
+            for subject in subjects:
+                if subject.key not in figures.errors and number < (subject.work.rounds or rounds):
+                    seen(subject, number)
+                    _add(figures, subject, measure)
+    except KeyboardInterrupt:
+        figures.stopped = True
     return figures
+
+
+def _add(figures: Figures, subject: Subject, measure: Measure) -> None:
+    try:
+        figures.add(subject, measure(subject))
+    except MeasureError as error:
+        figures.errors[subject.key] = str(error)
 
 
 class Harness:

@@ -29,9 +29,10 @@ class Circumstances:
     command: str
     rounds: int
     minutes: float
+    is_whole: bool = True  # else it was stopped in the middle
 
     @classmethod
-    def here(cls, *, command: str, rounds: int, seconds: float) -> Circumstances:
+    def here(cls, *, command: str, rounds: int, seconds: float, is_whole: bool = True) -> Circumstances:
         return cls(
             python=platform.python_version(),
             machine=f"{platform.system()} {platform.machine()}",
@@ -40,6 +41,7 @@ class Circumstances:
             command=command,
             rounds=rounds,
             minutes=round(seconds / 60, 1),
+            is_whole=is_whole,
         )
 
 

@@ -18,6 +18,7 @@ class Figures:
     def __init__(self) -> None:
         self.rounds: list[dict[Key, float]] = []
         self.errors: dict[Key, str] = {}
+        self.stopped = False  # by a person, in the middle of a round
 
     def begin_round(self) -> None:
         self.rounds.append({})

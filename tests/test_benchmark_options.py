@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from benchmarks import __main__ as command
-from benchmarks.__main__ import main
+from benchmarks.__main__ import end_as_by_ctrl_c, main
 from benchmarks.beforehand import is_in_memory
 from benchmarks.families import FAMILIES
 from benchmarks.listing import show_all
@@ -105,6 +107,16 @@ def test_who_has_had_enough_sees_no_traceback(
 
     assert main([]) == 130
     assert capsys.readouterr().err == "python -m benchmarks: stopped; nothing is kept\n"
+
+
+def test_a_program_that_is_told_to_end_ends_as_by_ctrl_c() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    end_as_by_ctrl_c()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_a_folder_in_memory_is_told_from_one_on_disk(tmp_path: Path) -> None:

@@ -190,6 +190,22 @@ def test_kept_figures_are_shown_without_measuring(tmp_path: Path, capsys: pytest
     assert Report.read(tmp_path / "again.json") == REPORT
 
 
+def test_figures_of_a_run_that_was_stopped_are_kept_but_not_in_the_docs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    replace(REPORT, made=replace(MADE, is_whole=False)).write(tmp_path / "half.json")
+    page = tmp_path / "page.md"
+    page.write_text(BEGIN + END)
+    monkeypatch.setattr("benchmarks.charts.check", lambda: None)
+    half = ["--from", str(tmp_path / "half.json"), "--json", str(tmp_path / "again.json")]
+
+    assert main(half) == 130
+    assert "stopped: these are the figures until then" in capsys.readouterr().err
+    assert Report.read(tmp_path / "again.json") == Report.read(tmp_path / "half.json")
+    assert main([*half, "--docs", str(page)]) == 2
+    assert page.read_text() == BEGIN + END
+
+
 def test_charts_are_drawn_as_svg_and_png_and_the_same_twice(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib", reason="the extra `bench` draws charts")
     from benchmarks import charts  # noqa: PLC0415  # as above

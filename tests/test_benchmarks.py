@@ -125,6 +125,18 @@ def test_who_failed_once_is_not_measured_again_and_the_reason_is_kept() -> None:
     assert [row.error for row in rows([Subject(TELL, OURS)], figures)] == ["the reason"]
 
 
+def test_who_stops_the_measuring_keeps_the_figures_until_then() -> None:
+    def measure(subject: Subject) -> float:
+        if subject.work is ASK:
+            raise KeyboardInterrupt
+        return 1.0
+
+    figures = run_rounds([Subject(TELL, BARE), Subject(ASK, BARE), Subject(TELL, OURS)], measure, rounds=3)
+
+    assert figures.stopped
+    assert figures.rounds == [{("tell", LIMIT): 1.0}]
+
+
 def test_a_steady_case_is_measured_in_as_many_rounds_as_it_is_worth() -> None:
     steady = Work("idle", "idle", "bytes", 1, "bytes", rounds=1)
 
