@@ -140,6 +140,9 @@ class Player(Addressed):
     def record(self, kind: str, body: dict[str, object]) -> int:
         return self.house.recorder.append(self.line, kind, body)
 
+    def record_ready(self, kind: str, body: dict[str, object]) -> int:
+        return self.house.recorder.append_prepared(self.line, kind, body)
+
     def place(self) -> Place:
         return Place(self.id, self.line.events - 1, self.line.head or b"")
 

@@ -23,6 +23,8 @@ from theater.errors import (
     NotRunningError,
     StoreNotFoundError,
 )
+from theater.grants import Grants
+from theater.names import ALL
 from theater.store import Store
 from theater.store.fold import fold_of
 
@@ -628,6 +630,38 @@ async def test_many_requests_leave_other_tasks_their_turn(store: Store, player: 
         tasks.start_soon(look_on)
 
     assert max(after - before for before, after in pairwise(seen)) <= 64
+
+
+async def test_all_puts_that_are_asked_for_are_on_their_way_to_the_disk_at_once(
+    store: Store, player: Player, journal: HeldJournal
+) -> None:
+    await store.store(b"first")
+    await settle()
+    journal.holds_back = True
+
+    async with anyio.create_task_group() as tasks:
+        for number in range(1_000):
+            tasks.start_soon(store.store, number.to_bytes(2, "big"))
+        await checkpoint()
+
+        assert len(journal.waiting) == 1_000
+        journal.holds_back = False
+        journal.commit()
+    assert len(player.told()) == 1_002  # one of them made the store
+
+
+async def test_a_put_leaves_the_same_whichever_way_it_goes(house: Playhouse) -> None:
+    short, long = house.player(), house.player()
+    long.grants = Grants(stores=ALL, bytes_stored=ALL)  # is looked at for each request
+
+    for player in (short, long):
+        for content in (b"a", b"b" * 1_024, b"a"):
+            assert await player.store.store(content) == ContentRef.of(content)
+            await settle()
+
+    assert short.told() == long.told()
+    assert fold_of(short.chain()).snapshot() == short.supervisor.fold.snapshot()
+    assert short.supervisor.fold.size == long.supervisor.fold.size == 1_025
 
 
 @pytest.mark.parametrize("method", ["get", "exists", "get_by_label", "list_labels", "calculate_total_size"])

@@ -55,14 +55,18 @@ class StoreOwner:
     def world(self) -> Stage:
         return self._cell.theater
 
-    def ask_of_context(self) -> None:
-        self._cell.asked()
+    def ask_of_context(self) -> Prompter | None:
+        return self._cell.asked().prompter
 
     def record(self, kind: str, body: dict[str, object]) -> int:
         cell = self._cell
         if kind == "store/new" and "error" not in body:
             _lend(cell.theater, str(body["store"]), store_supervisor(cell))
         return cell.theater.recorder.append_prepared(cell, kind, ready(body))
+
+    def record_ready(self, kind: str, body: dict[str, object]) -> int:
+        cell = self._cell
+        return cell.theater.recorder.append_prepared(cell, kind, body)
 
     def place(self) -> Place:
         cell = self._cell

@@ -83,6 +83,13 @@ class Fold:
                 return True
         return False
 
+    def keep(self, holding: Holding, digest: bytes, size: int) -> None:
+        """Take up a content of one of the stores."""
+        if digest not in holding.sizes:
+            if not self.holds(digest):
+                self.size += size
+            holding.keep(digest, size)
+
     def view(self, readers: Mapping[bytes, bytes]) -> Self:
         """A copy for another actor; those grants stay whose readers have a successor, to that one."""
         copy = type(self).of_snapshot(self.snapshot())
@@ -145,11 +152,7 @@ def fold_of(events: Iterable[Recorded]) -> Fold:
 
 
 def _keep(fold: Fold, holding: Holding, body: Body) -> None:
-    digest, size = body["ref"].digest, body["size"]
-    if digest not in holding.sizes:
-        if not fold.holds(digest):
-            fold.size += size
-        holding.keep(digest, size)
+    fold.keep(holding, body["ref"].digest, body["size"])
 
 
 def _keep_at(fold: Fold, holding: Holding, body: Body) -> None:

@@ -22,7 +22,6 @@ from theater.store.requests import (
     GetByLabel,
     GetStream,
     Grant,
-    Keep,
     KeepAtLabel,
     KeepFile,
     KeepStream,
@@ -185,7 +184,7 @@ class Store:
         return ContentStream(self._supervisor, GetStream(self._known(), ref))
 
     async def _keep(self, content: bytes) -> ContentRef:
-        return await self._supervisor.ask(Keep(self._known()), content)
+        return await self._supervisor.keep(self._checked or self._known(), content)
 
     async def _keep_at(
         self, request: type[KeepAtLabel | ReplaceContentAtLabel], label: str, content: bytes

@@ -10,6 +10,8 @@ from anyio import to_thread
 from theater.content import ContentRef
 from theater.errors import ContentNotFoundError, CorruptContentError
 from theater.journal.protocol import Journal
+from theater.store.decision import Decision
+from theater.store.requests import Get
 
 SMALL = 65_536  # bytes that are hashed on the loop (37 µs); a thread hop costs 40 to 130 µs
 
@@ -33,6 +35,21 @@ def verified(journal: Journal, ref: ContentRef) -> bytes:
     if found != ref.hash:
         raise CorruptContentError(f"kept copy of {ref}", expected=ref.hash, found=found)
     return content
+
+
+def got(journal: Journal, request: Get, decision: Decision) -> Decision:
+    """The decision with the content as its answer, or refused because that cannot be read."""
+    try:
+        return decision._replace(answer=verified(journal, request.ref))
+    except (CorruptContentError, OSError) as error:
+        return unread(journal, request, decision, error)
+
+
+def unread(journal: Journal, request: Get, decision: Decision, error: Exception) -> Decision:
+    """The decision refused; a corrupt copy is forgotten, so that the next put writes it anew."""
+    if isinstance(error, CorruptContentError):
+        journal.forget(request.ref.digest)
+    return decision.refused(error)
 
 
 async def in_thread(work: Callable[[], None]) -> None:

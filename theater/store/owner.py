@@ -77,8 +77,8 @@ class Owner(Protocol):
     @property
     def world(self) -> World: ...
 
-    def ask_of_context(self) -> None:
-        """Record `message/received` before the first request of the message at hand.
+    def ask_of_context(self) -> Prompter | None:
+        """Record `message/received` before the first request of the message at hand; returns the prompter.
 
         Raises:
             SetupError: no handler or hook of this actor is at work here.
@@ -87,6 +87,10 @@ class Owner(Protocol):
 
     def record(self, kind: str, body: dict[str, object]) -> int:
         """Append an event to the actor's chain; returns its seq."""
+        ...
+
+    def record_ready(self, kind: str, body: dict[str, object]) -> int:
+        """The same for a body that is in canonical order, made ready to be packed."""
         ...
 
     def place(self) -> Place:

@@ -6,7 +6,7 @@ a request to keep some is named by its hash before it is decided upon.
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, Self, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from msgspec import Struct
 from msgspec.msgpack import Ext
@@ -33,6 +33,12 @@ class Request(Struct, Generic[Answer], frozen=True, gc=False):
     def body(self) -> dict[str, object]:
         """What stands in the event, in canonical order: the question, never the answer."""
         return {"store": self.store}
+
+
+class Preview(Struct, frozen=True):
+    """Asks whether a request would be refused; only if so it is recorded."""
+
+    request: Request[Any]
 
 
 class OfRef(Request[Answer], frozen=True, gc=False):

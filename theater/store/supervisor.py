@@ -6,17 +6,19 @@ pipelining gives one actor 65 k puts/s, where waiting for each request gives 2.3
 
 A supervisor that rests carries a request out where it is made: a turn of the loop to its task and back would
 take 6 µs more. Its task is for what waits (for a thread, for the disk, behind another request), and
-after some requests in a row it is woken all the same, so that other tasks have their turn.
+after some answers in a row it is woken all the same, so that other tasks have their turn.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from hashlib import sha256
 from typing import Any
 
 from anyio import to_thread
-from msgspec import Struct
+from msgspec.msgpack import Ext
 
+from theater.content import ContentRef
 from theater.errors import (
     CorruptContentError,
     DiskFullError,
@@ -25,22 +27,17 @@ from theater.errors import (
 )
 from theater.journal.ahead import Ahead
 from theater.loop import Future, Loop, Task, pause
+from theater.plain import CONTENT_REF
 from theater.store import again
 from theater.store.decision import Decision, Place, decide, decide_granted
 from theater.store.fold import Fold
-from theater.store.hashing import SMALL, digest_of, in_thread, verified
+from theater.store.hashing import SMALL, digest_of, got, in_thread, unread, verified
 from theater.store.owner import Owner
 from theater.store.permission import refusal
-from theater.store.requests import Answer, Get, Keeping, New, OfRef, Request
+from theater.store.requests import Answer, Get, Keep, Keeping, New, OfRef, Preview, Request
 
 _UNKNOWN = bytes(32)  # stands for the digest of a content that was not hashed yet, and is held nowhere
 _SLICE = 64  # requests until other tasks have their turn
-
-
-class Preview(Struct, frozen=True):
-    """Asks whether a request would be refused; only if so it is recorded."""
-
-    request: Request[Any]
 
 
 class StoreSupervisor:
@@ -55,8 +52,8 @@ class StoreSupervisor:
         self._loop = loop
         self._mailbox: deque[tuple[Request[Any] | Preview, bytes | None, Future[Any]]] = deque()
         self._task: Task[None] | None = None
-        self._waiter: Future[None] | None = None  # there while it rests: then the mailbox is empty
-        self._taken = 0  # requests, since others had their turn
+        self._waiter: Future[None] | None = None  # there while its task rests: then the mailbox is empty
+        self._taken = 0  # requests answered at once, since others had their turn
 
     def place(self) -> Place:
         """Where the actor's chain stands; the fold holds all up to there."""
@@ -68,9 +65,9 @@ class StoreSupervisor:
         Its event is there at once, before the handler can hand the id to anybody.
         """
         if self.fold.default is None:
-            self.owner.ask_of_context()
-            if self.owner.prompter is not None:
-                return again.default(self.owner.prompter, self.fold)
+            prompter = self.owner.ask_of_context()
+            if prompter is not None:
+                return again.default(prompter, self.fold)
             request = New(self.owner.entropy().hex(), default=True)
             why = self._refusal(request)
             if why is not None:
@@ -86,6 +83,36 @@ class StoreSupervisor:
         An asker that gives up before its request is begun withdraws it.
         """
         return self._send(request, content)
+
+    def keep(self, store: str, content: bytes) -> Future[ContentRef]:
+        """Send `Keep`. Most of them are small and are refused nothing: these are carried out here.
+
+        It is what `_send` and `_settle` would do, in 27,000 instructions less (of 138,000).
+        """
+        owner, journal = self.owner, self._journal
+        is_led = owner.ask_of_context() is not None
+        holding = self.fold.stores.get(store)
+        if (
+            holding is None
+            or len(content) > SMALL
+            or is_led
+            or self._waiter is None
+            or self._taken >= _SLICE
+            or journal.full
+            or owner.grants is not None
+        ):
+            return self._send(Keep(store), content)
+        digest, size = sha256(content).digest(), len(content)
+        try:
+            journal.put(digest, content, kept=True)
+        except DiskFullError:
+            return self._send(Keep(store), content)  # which says so, and records it
+        answer: Future[ContentRef] = Future(loop=self._loop)
+        owner.record_ready(Keep.kind, {"ref": Ext(CONTENT_REF, digest), "size": size, "store": store})
+        self.fold.keep(holding, digest, size)
+        journal.then(answer, ContentRef.of_digest(digest))
+        self._taken += answer.done()
+        return answer
 
     def preview(self, request: Request[Answer]) -> Future[Answer]:
         """Ask, in its turn, whether the request would be refused; if it would not, it is yet to be made."""
@@ -110,9 +137,8 @@ class StoreSupervisor:
         return () if self._task is None else (self._task,)
 
     def _send(self, request: Request[Any] | Preview, content: bytes | None) -> Future[Any]:
-        self.owner.ask_of_context()
-        answer: Future[Any] = self._loop.create_future()
-        prompter = self.owner.prompter
+        prompter = self.owner.ask_of_context()
+        answer: Future[Any] = Future(loop=self._loop)
         if prompter is not None and not isinstance(request, Preview):
             answered = again.answer(self, prompter, request, content, answer)
             if answered is not None:
@@ -125,9 +151,9 @@ class StoreSupervisor:
         """Have the request carried out in its turn, which is now if the supervisor rests."""
         waiter = self._waiter
         if waiter is not None and self._taken < _SLICE and not self._journal.full:
-            self._taken += 1
             try:
                 if self._carry_out(request, content, answer):
+                    self._taken += answer.done()  # who waits for the disk lets others have their turn
                     return
             except Exception as error:  # noqa: BLE001  # as in `_drain`
                 answer.set_exception(error)
@@ -185,7 +211,7 @@ class StoreSupervisor:
                 content = await to_thread.run_sync(verified, self._journal, get.ref)
                 decision = decision._replace(answer=content)
             except (CorruptContentError, OSError) as error:
-                decision = self._unread(get, decision, error)
+                decision = unread(self._journal, get, decision, error)
             self._settle(get, decision, answer)
 
     async def _keep_large(self, request: Keeping, content: bytes, answer: Future[Any]) -> None:
@@ -216,7 +242,7 @@ class StoreSupervisor:
             if type(request) is Get and decision.error is None:
                 if decision.answer > SMALL:
                     return False
-                decision = self._get(request, decision)
+                decision = got(self._journal, request, decision)
         self._settle(request, decision, answer)
         return True
 
@@ -252,17 +278,6 @@ class StoreSupervisor:
             except DiskFullError as error:
                 return decision.refused(error)
         return decision
-
-    def _get(self, request: Get, decision: Decision) -> Decision:
-        try:
-            return decision._replace(answer=verified(self._journal, request.ref))
-        except (CorruptContentError, OSError) as error:
-            return self._unread(request, decision, error)
-
-    def _unread(self, request: Get, decision: Decision, error: Exception) -> Decision:
-        if isinstance(error, CorruptContentError):
-            self._journal.forget(request.ref.digest)
-        return decision.refused(error)
 
     def _settle(self, request: Request[Any], decision: Decision, answer: Future[Any]) -> None:
         """Record, take in, answer: all at one go."""
