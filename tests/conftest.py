@@ -12,7 +12,7 @@ import pytest
 from theater.testing import virtual_backend
 from theater.testing.virtual import Backend
 
-pytest_plugins = ["pytester", "tally"]
+pytest_plugins = ["pytester", "tally", "patience"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
