@@ -586,6 +586,28 @@ async def test_a_large_batch_is_sealed_and_a_journal_behind_its_disk_says_so(tmp
         assert all(journal.read(digest) == content for digest, content in zip(digests, contents, strict=True))
 
 
+async def test_a_batch_ends_with_the_event_that_names_a_very_large_content(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)) as journal:
+        scribe = Scribe(journal)
+        scribe.keep(bytes(7 << 20))
+        forming = journal._commits.forming
+        scribe.keep(bytes([1]) * (1 << 21))
+
+        assert journal._commits.forming is not forming
+
+
+async def test_the_leaves_of_a_batch_that_grows_are_hashed_meanwhile(tmp_path: Path) -> None:
+    async with opened(DiskJournal(tmp_path)) as journal:
+        scribe = Scribe(journal)
+        waiting: list[int] = []
+        while journal._commits.forming.weight < 1 << 20:
+            scribe.write()
+            waiting.append(len(journal._commits.frontier.late))
+
+        assert max(waiting) < len(waiting) / 3
+        assert waiting[-1] < max(waiting)
+
+
 async def test_large_contents_that_wait_for_the_disk_count_as_well(tmp_path: Path) -> None:
     disk = SlowDisk()
     async with opened(DiskJournal(tmp_path, calls=disk.calls)) as journal:

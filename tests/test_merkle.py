@@ -116,6 +116,33 @@ def test_roots_are_those_of_certificate_transparency(size: int) -> None:
     assert Tree(map(leaf_hash, ENTRIES)).root(size) == ROOTS[size]
 
 
+@pytest.mark.parametrize("more", [0, 1, 2, 3, 5, 8, 13, 1_030])
+def test_leaves_hashed_at_once_give_the_subtrees_that_they_give_one_by_one(more: int) -> None:
+    leaves = [leaf_hash(entry) for entry in log(20 + more)]
+    for start in range(20):
+        slow, quick = Frontier(), Frontier()
+        for frontier, step in ((slow, 1), (quick, start or 1)):
+            for number, leaf in enumerate(leaves[: start + more]):
+                if number % step == 0:
+                    frontier.fold()
+                frontier.append(leaf)
+
+        assert quick.size == slow.size == start + more
+        assert quick.hashes == slow.hashes
+        assert quick.root() == Tree(leaves).root(start + more)
+
+
+def test_leaves_are_hashed_before_many_of_them_wait() -> None:
+    frontier = Frontier()
+    waiting: list[int] = []
+    for leaf in map(leaf_hash, log(3_000)):
+        frontier.append(leaf)
+        waiting.append(len(frontier.late))
+
+    assert max(waiting) < 1_024
+    assert frontier.root() == root_of(log(3_000))
+
+
 @pytest.mark.parametrize(("index", "size"), INCLUSIONS)
 def test_inclusion_proofs_are_those_of_certificate_transparency(index: int, size: int) -> None:
     proof = prove_inclusion(ENTRIES[:size], index)

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
 from hashlib import sha256
 
 from theater.errors import MalformedError, ProofError
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256().digest()
+_FOLD = 1024  # leaves hashed at once: half a millisecond
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ def _verify_growth(proof: ConsistencyProof, *, old_root: bytes, root: bytes) -> 
 class Frontier:
     """A growing log, as the roots of its whole subtrees: 32 bytes for each bit set in its size."""
 
-    __slots__ = ("_size", "_subtrees")
+    __slots__ = ("_size", "_subtrees", "late")
 
     def __init__(self, size: int = 0, hashes: Iterable[bytes] = ()) -> None:
         """Go on from a log of `size` leaves with these `hashes`, the largest subtree first.
@@ -139,46 +141,51 @@ class Frontier:
         Raises:
             MalformedError: not one hash of 32 bytes for each bit set in the size.
         """
-        self._size = size
+        self._size = size  # without the late ones
         self._subtrees = list(hashes)
+        self.late: list[bytes] = []  # leaves to be hashed at once, which takes a quarter less
         _hashes("Merkle frontier", self._subtrees)
         if size < 0 or len(self._subtrees) != size.bit_count():
             raise MalformedError("Merkle frontier", (size, self._subtrees), why="a hash for each bit of size")
 
     @property
     def size(self) -> int:
-        return self._size
+        return self._size + len(self.late)
 
     @property
     def hashes(self) -> tuple[bytes, ...]:
         """The roots of the whole subtrees, the largest first."""
+        self.fold()
         return tuple(self._subtrees)
 
     def append(self, leaf: bytes) -> None:
         """Add the entry with this leaf hash, 32 bytes."""
-        size = self._size
-        self._size = size + 1
-        subtrees = self._subtrees
-        while size & 1:
-            leaf = sha256(b"\x01" + subtrees.pop() + leaf).digest()
+        self.late.append(leaf)
+        if len(self.late) >= _FOLD:
+            self.fold()
+
+    def fold(self) -> None:
+        """Hash the late leaves into the subtrees; who adds to them sees to it now and then."""
+        row, odd, size = self.late, list[bytes](), self._size
+        self._size, self.late = self.size, []
+        while row:
+            if size & 1:
+                row.insert(0, self._subtrees.pop())
+            if len(row) & 1:
+                odd.append(row.pop())
+            pairs = zip(row[::2], row[1::2], strict=True)
+            row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
             size >>= 1
-        subtrees.append(leaf)
+        self._subtrees += reversed(odd)
 
     def root(self) -> bytes:
         """The root over everything so far, 32 bytes; costs a hash for each whole subtree."""
-        if not self._subtrees:
-            return EMPTY_ROOT
-        root = self._subtrees[-1]
-        for subtree in self._subtrees[-2::-1]:
-            root = node_hash(subtree, root)
-        return root
+        subtrees = self.hashes
+        return reduce(lambda right, left: node_hash(left, right), subtrees[::-1]) if subtrees else EMPTY_ROOT
 
 
 class Tree:
-    """A whole log by its leaf hashes; made once, then each root and proof of any size costs O(log n) hashes.
-
-    A million leaves take 64 MB: at each height, the roots of the whole subtrees side by side.
-    """
+    """A whole log by its leaf hashes, a million in 64 MB; any root or proof costs O(log n) hashes."""
 
     __slots__ = ("_heights", "_size")
 
@@ -186,7 +193,7 @@ class Tree:
         """Take the leaf hashes, 32 bytes each, in their order in the log."""
         row = b"".join(leaves)
         self._size = len(row) // HASH_BYTES
-        self._heights = [row]
+        self._heights = [row]  # at each, the roots of the whole subtrees side by side
         while len(row) >= 2 * HASH_BYTES:
             pairs = range(0, len(row) - HASH_BYTES, 2 * HASH_BYTES)
             row = b"".join([sha256(b"\x01" + row[pair : pair + 2 * HASH_BYTES]).digest() for pair in pairs])
@@ -218,12 +225,9 @@ class Tree:
         first, last = 0, size
         while last - first > 1:
             split = first + _split(last - first)
-            if index < split:
-                path.append(self._root_of(split, last))
-                last = split
-            else:
-                path.append(self._root_of(first, split))
-                first = split
+            left, right = (first, split), (split, last)
+            (first, last), other = (left, right) if index < split else (right, left)
+            path.append(self._root_of(*other))
         return InclusionProof(index, size, tuple(reversed(path)))
 
     def prove_consistency(self, old: int, *, size: int | None = None) -> ConsistencyProof:
@@ -239,12 +243,9 @@ class Tree:
         first, last = 0, size if old else 0
         while old != last:
             split = first + _split(last - first)
-            if old <= split:
-                path.append(self._root_of(split, last))
-                last = split
-            else:
-                path.append(self._root_of(first, split))
-                first = split
+            left, right = (first, split), (split, last)
+            (first, last), other = (left, right) if old <= split else (right, left)
+            path.append(self._root_of(*other))
         if first:  # else the old tree is a whole subtree, and whoever verifies knows its root
             path.append(self._root_of(first, last))
         return ConsistencyProof(old, size, tuple(reversed(path)))

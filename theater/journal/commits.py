@@ -16,7 +16,7 @@ from theater.journal.breath import Breath
 from theater.journal.handing import Handover
 from theater.journal.log import Writes
 from theater.journal.opening import Opened
-from theater.journal.pending import Pending
+from theater.journal.pending import LOOK_BYTES, Pending
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 from theater.loop import Future, Loop, TimerHandle
@@ -39,7 +39,7 @@ class Commits:
         *,
         loop: Loop,
         on_failure: Callable[[JournalFailedError], None],
-        on_room: Callable[[], None],
+        on_full: Callable[[bool], None],
     ) -> None:
         """Go on where a folder was opened."""
         self.frontier = opened.frontier  # over all that was appended
@@ -50,13 +50,13 @@ class Commits:
         self.note = opened.note
         self.failed: JournalFailedError | None = None
         self.has_ended = False  # failed, or closed
-        self.full = False
+        self._is_full = False
         self._log = log
         self._written_at = opened.frontier.size  # events when the frontier was last written
         self._origin = opened.index.origin
         self.signer = opened.signer
         self._on_failure = on_failure
-        self._on_room = on_room
+        self._on_full = on_full
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
         self._waiting = 0  # bytes in them
         self._timer: TimerHandle | None = None  # set while a batch forms that nobody waits for
@@ -73,6 +73,16 @@ class Commits:
         """See to it that what has come in is flushed, once all who are ready to run had their turn."""
         self.is_busy = True
         self._loop.call_soon(self._flush)
+
+    def look(self) -> None:
+        """Hash the leaves since the last look, and see whether the forming batch is large enough."""
+        batch = self.forming
+        self.frontier.fold()
+        batch.look_at = len(batch.buffer) + LOOK_BYTES
+        if batch.weight >= BATCH_BYTES:
+            self.seal()
+        elif not self.is_busy:
+            self.wake()
 
     def seal(self) -> None:
         """End the forming batch with a signed checkpoint, and begin the next."""
@@ -102,8 +112,11 @@ class Commits:
         self.forming.finish = handover.finish
 
     def weigh(self) -> None:
-        """Say whether too much waits for the disk."""
-        self.full = self._waiting + self.forming.weight >= FULL_BYTES
+        """Say so when too much waits for the disk, and when no longer."""
+        full = self._waiting + self.forming.weight >= FULL_BYTES
+        if full != self._is_full:
+            self._is_full = full
+            self._on_full(full)
 
     def then(self, future: Future[T], result: T) -> None:
         if self.failed is not None:
@@ -200,10 +213,7 @@ class Commits:
                 future.set_result(result)
         if not self._flying:
             self._loop.call_soon(self._turn, _TURNS, len(batch.waiters))
-        was_full = self.full
         self.weigh()
-        if was_full and not self.full:
-            self._on_room()
 
     def _turn(self, left: int, answered: int) -> None:
         """Let those who were answered come again before the next batch is sealed; each turn costs 4 µs."""

@@ -18,7 +18,7 @@ from theater.journal.ahead import Ahead
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
-from theater.journal.frames import BLOB, BLOB_LIMIT, EVENT, pack_check, pack_head
+from theater.journal.frames import BLOB, BLOB_LIMIT, CHECKED, EVENT, EVENT_CHECKS, pack_head, pack_header
 from theater.journal.handing import Handover, KeySource
 from theater.journal.heading import parent_of, time_of
 from theater.journal.index import Index
@@ -66,6 +66,7 @@ class DiskJournal:
         A `notary` opens it by its origin, signs and writes instead of this process, which has no key then.
         """
         self.size = 0
+        self.full = False
         self.cut: Path | None = None  # where the bytes of a torn batch are kept that opening cut
         self.on_failure: Callable[[BaseException], None] | None = None
         self.on_room: Callable[[], None] | None = None
@@ -86,7 +87,7 @@ class DiskJournal:
         self._index = opened.index
         self._unnamed = Unnamed(opened.index.held)
         self._commits = commits = Commits(
-            self._log, opened, loop=loop, on_failure=self._tell_failure, on_room=self._tell_room
+            self._log, opened, loop=loop, on_failure=self._tell_failure, on_full=self._tell_full
         )
         self._places = places = Places(opened.folder, opened.index, segment=opened.place.segment)
         self._shelving = Shelving(places, self._log, loop=loop)
@@ -127,10 +128,6 @@ class DiskJournal:
     def failed(self) -> BaseException | None:
         return self._commits.failed
 
-    @property
-    def full(self) -> bool:
-        return self._commits.full
-
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
         commits = self._commits
         if commits.has_ended:
@@ -147,13 +144,15 @@ class DiskJournal:
         batch = commits.forming
         buffer = batch.buffer
         positions.append(batch.base + len(buffer))
-        head = pack_head(len(data), EVENT)
-        buffer += pack_check(crc32(data, crc32(head))) + head + data
-        commits.frontier.append(leaf)
+        length = len(data)
+        check = EVENT_CHECKS[length] if length < CHECKED else crc32(pack_head(length, EVENT))
+        buffer += pack_header(crc32(data, check), length, EVENT)
+        buffer += data
+        commits.frontier.late.append(leaf)
         self._newest = data
         self.size += 1
-        if len(buffer) + batch.file_bytes >= BATCH_BYTES:
-            commits.seal()
+        if len(buffer) >= batch.look_at:
+            commits.look()
         elif not commits.is_busy:
             commits.wake()
 
@@ -282,6 +281,8 @@ class DiskJournal:
         batch = self._commits.forming
         batch.files.append((draft, digest, content))
         batch.file_bytes += len(content)
+        if batch.weight >= BATCH_BYTES:
+            batch.look_at = 0  # the event that names it ends the batch
         self._unnamed.publish(digest, len(content))
         self._commits.weigh()
 
@@ -289,6 +290,7 @@ class DiskJournal:
         if self.on_failure is not None:
             self.on_failure(error)
 
-    def _tell_room(self) -> None:
-        if self.on_room is not None:
+    def _tell_full(self, full: bool) -> None:  # noqa: FBT001  # it is what changed
+        self.full = full
+        if not full and self.on_room is not None:
             self.on_room()

@@ -38,10 +38,15 @@ PAYLOAD_LIMIT = BLOB_LIMIT + DIGEST_BYTES
 
 pack_head = struct.Struct(">IB").pack  # length, kind
 pack_check = struct.Struct(">I").pack
+pack_header = struct.Struct(">IIB").pack  # CRC, length, kind
 read_header = struct.Struct(">IIB").unpack_from  # CRC, length, kind
 _FRONTIER = struct.Struct(">IQ")
 _COMMIT = struct.Struct(">IQQ")
 _SIZE = struct.Struct(">Q")
+CHECKED = 1025
+EVENT_CHECKS = [
+    crc32(pack_head(length, EVENT)) for length in range(CHECKED)
+]  # of heads, which most events have
 NOTE_START = HEADER_BYTES + _COMMIT.size  # where the note begins in a commit frame
 
 

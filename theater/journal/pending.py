@@ -14,6 +14,7 @@ from theater.journal.walk import Place
 from theater.loop import Future
 from theater.merkle import Frontier
 
+LOOK_BYTES = 256 << 10  # so many more events are hashed at once, a millisecond or less
 _COMMIT_ROOM = 1024  # bytes; a blob's header, and a commit with two signatures
 
 
@@ -32,6 +33,7 @@ class Pending:
         "file_bytes",
         "files",
         "finish",
+        "look_at",
         "note",
         "room",
         "segment",
@@ -49,6 +51,7 @@ class Pending:
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Drafts, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
+        self.look_at = LOOK_BYTES  # bytes in the buffer
         self.begun: Callable[[], None] = _nobody  # told when it is written, and only the sync is left
         self.finish: Callable[[], None] | None = None  # what is due once it is on the disk
         self.size = 0  # events up to its end, known once it is sealed
