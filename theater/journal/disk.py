@@ -30,7 +30,6 @@ from theater.journal.reading import OpenSegments
 from theater.journal.shelving import Shelving
 from theater.journal.taking import take_folder
 from theater.journal.unnamed import Unnamed
-from theater.journal.walk import Place
 from theater.keys import VerifyKey
 from theater.loop import Future, running_loop, until_done
 
@@ -160,29 +159,25 @@ class DiskJournal:
         if len(content) <= BLOB_LIMIT or self._commits.has_ended:
             return None
         try:
-            return Ahead(self._log.draft(len(content)), content, put=self._put)
+            return Ahead(self._log.draft(len(content)), content, put=self._put_file)
         except OSError:  # `put` will meet it, too, and say so of a content that has a name
             return None
 
     def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
         del kept  # a folder keeps all contents
-        self._put(digest, content, None)
-
-    def _put(self, digest: bytes, content: bytes, ahead: Ahead | None) -> None:
-        commits = self._commits
+        commits, size = self._commits, len(content)
+        if size > BLOB_LIMIT:
+            self._put_file(digest, content)
+            return
         if commits.has_ended:
             raise commits.refusal()
-        if self.holds(digest):
+        if self._lookup.holds(digest):
             return
-        if len(content) > BLOB_LIMIT:
-            self._put_file(digest, content, ahead)
-        else:
-            batch = commits.forming
-            if batch.end_with(len(content)) > batch.room:
-                with content_errors():
-                    batch.room = self._log.reserve(Place(batch.segment, batch.end_with(len(content))))
-            position = batch.add(BLOB, digest, content)
-            self._index.held.place(digest, position)
+        batch = commits.forming
+        if len(batch.buffer) + size > batch.room:
+            with content_errors():
+                batch.has_room_to(self._log.reserve(batch.end_with(size)))
+        self._index.held.place(digest, batch.add(BLOB, digest, content))
         if not commits.is_busy:
             commits.wake()
 
@@ -272,19 +267,26 @@ class DiskJournal:
         self._log.close()
         self._opened.lock.release()
 
-    def _put_file(self, digest: bytes, content: bytes, ahead: Ahead | None) -> None:
+    def _put_file(self, digest: bytes, content: bytes, ahead: Ahead | None = None) -> None:
         """Leave a large content to the writer, with its room reserved."""
+        commits = self._commits
+        if commits.has_ended:
+            raise commits.refusal()
+        if self.holds(digest):
+            return
         with content_errors():
             draft = ahead or self._log.draft(len(content))
         if ahead is not None:
             ahead.is_used = True
-        batch = self._commits.forming
+        batch = commits.forming
         batch.files.append((draft, digest, content))
         batch.file_bytes += len(content)
         if batch.weight >= BATCH_BYTES:
             batch.look_at = 0  # the event that names it ends the batch
         self._unnamed.publish(digest, len(content))
-        self._commits.weigh()
+        commits.weigh()
+        if not commits.is_busy:
+            commits.wake()
 
     def _tell_failure(self, error: JournalFailedError) -> None:
         if self.on_failure is not None:

@@ -141,7 +141,8 @@ class Lookup:
 
     def holds(self, digest: bytes) -> bool:
         """Say whether a content is here."""
-        return digest in self._index.held.files or self._blob(digest) is not None
+        held = self._index.held
+        return digest in held.files or (held.candidate(digest) is not None and self._blob(digest) is not None)
 
     def hash_of(self, actor: bytes, seq: int) -> bytes:
         """The hash of an event, 32 bytes; a removed one has left it.

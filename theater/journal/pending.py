@@ -47,7 +47,7 @@ class Pending:
         self.segment, self.start = place
         self.base = (place.segment << SEGMENT_SHIFT) + place.offset  # position of the buffer's first byte
         self.buffer = bytearray()
-        self.room = 0  # contents may go up to this offset; what was not asked for is not known
+        self.room = -1  # bytes that it may come to by contents; what was not asked for is not known
         self.waiters: list[tuple[Future[Any], object]] = []  # each with its result
         self.files: list[tuple[Drafts, bytes, bytes]] = []  # digest, content
         self.file_bytes = 0
@@ -75,9 +75,13 @@ class Pending:
         """Where the log goes on behind it."""
         return Place(self.segment, self.start + len(self.buffer))
 
-    def end_with(self, more: int) -> int:
-        """Up to which offset it would go with a content of `more` bytes in it, and a commit."""
-        return self.start + len(self.buffer) + more + _COMMIT_ROOM
+    def end_with(self, more: int) -> Place:
+        """Where it would end with a content of `more` bytes in it, and a commit."""
+        return Place(self.segment, self.start + len(self.buffer) + more + _COMMIT_ROOM)
+
+    def has_room_to(self, offset: int) -> None:
+        """Contents may go up to this offset."""
+        self.room = offset - self.start - _COMMIT_ROOM
 
     def add(self, kind: int, digest: bytes, rest: bytes) -> int:
         """Add a frame whose payload begins with a digest; returns its position."""
