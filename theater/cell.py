@@ -146,8 +146,7 @@ class Cell(Mailbox):
             theater.active += 1
             if not theater.beating:
                 theater.start_beat()
-            if not waiter.done():
-                waiter.set_result(None)
+            theater.pump.resume_soon(waiter)
 
     def begin_task(self) -> None:
         """Have a task, another one if there was one."""

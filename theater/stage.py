@@ -16,6 +16,7 @@ from theater.journal.protocol import Journal
 from theater.leftovers import Leftovers
 from theater.livechain import LiveChain
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
+from theater.loop.pump import Pump, Waiter
 from theater.moments import Whole, of_store
 from theater.recorder import ROOT, Line, Recorder
 from theater.ref import ActorRef
@@ -52,9 +53,9 @@ class Stage:
         "__weakref__", "_last_beat", "active", "asleep", "beating", "bound", "cells", "chores", "clock",
         "crashed", "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
-        "letter_readers", "loop", "names", "past", "quiet", "recorder", "records_messages", "restarts",
-        "resting", "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops", "views",
-        "waiting", "was_closed", "watch", "withdrawn",
+        "letter_readers", "loop", "names", "past", "pump", "quiet", "recorder", "records_messages",
+        "restarts", "resting", "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops",
+        "views", "waiting", "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -110,7 +111,8 @@ class Stage:
         if loop is None:
             raise SetupError("a theater lives in an asyncio event loop: open it from a coroutine")
         self.loop: Loop = loop
-        self.resting: Future[None] = loop.create_future()  # the waiter of all actors that have no task yet
+        self.pump = Pump(loop, one_by_one=is_virtual(loop))
+        self.resting = Waiter(self.pump, loop)  # of all actors that have no task yet
         await self.journal.open()
         self.journal.on_failure = self.crash
         policy = self.snapshots or Snapshots()
