@@ -586,6 +586,27 @@ async def test_a_large_batch_is_sealed_and_a_journal_behind_its_disk_says_so(tmp
         assert all(journal.read(digest) == content for digest, content in zip(digests, contents, strict=True))
 
 
+async def test_half_of_what_may_wait_is_sealed_as_soon_as_nothing_is_at_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("theater.journal.commits._LINGER", 3600)
+    monkeypatch.setattr("theater.journal.log.Log.most", 256 << 10)
+    disk = SlowDisk()
+    async with opened(DiskJournal(tmp_path, calls=disk.calls)) as journal:
+        scribe = Scribe(journal)
+        disk.forget()
+        disk.gate.clear()
+        for full in (False, True):
+            for _ in range(150):
+                scribe.write("x" * 1_000)
+            assert journal.full == full
+        first = await disk.written()
+        disk.gate.set()
+        second = await disk.written()  # though nobody waits for it
+
+        assert min(first, second) > 128 << 10
+
+
 async def test_a_batch_ends_with_the_event_that_names_a_very_large_content(tmp_path: Path) -> None:
     async with opened(DiskJournal(tmp_path)) as journal:
         scribe = Scribe(journal)

@@ -886,8 +886,11 @@ class Writer:
         opened = {"format": 1, "key": journal.key.data, "origin": journal.origin, "version": "0"}
         self._recorder.append(self._root, "theater/opened", opened)
 
-    async def write(self, content: bytes = b"") -> None:
+    def append(self, content: bytes) -> None:
         self._recorder.append(self._root, "log", {"text": "more", "fields": {"content": content}})
+
+    async def write(self, content: bytes = b"") -> None:
+        self.append(content)
         flushed = self._journal.flushed()
         assert flushed is not None
         await flushed
@@ -907,6 +910,37 @@ async def test_a_notary_goes_on_in_the_next_segment(path: Path) -> None:
     near.join()
 
     assert len(segments(path)) > 5
+    assert verified(path).closed
+
+
+async def test_no_more_than_a_moments_work_waits_for_a_notary(path: Path) -> None:
+    gate = threading.Event()
+    gate.set()
+
+    def sync(descriptor: int) -> None:
+        assert gate.wait(30)
+        os.fdatasync(descriptor)
+
+    near = Near(path, calls=Calls(sync=sync))
+    journal = near.journal()
+    await journal.open()
+    writer = Writer(journal)
+    await writer.write()
+    gate.clear()
+    count = 0
+    while not journal.full and count < 300:
+        writer.append(bytes(1000))
+        count += 1
+        await anyio.lowlevel.checkpoint()
+    rooms: list[bool] = []
+    journal.on_room = lambda: rooms.append(journal.full)
+    gate.set()
+    await writer.write()
+    await journal.close()
+    near.join()
+
+    assert 100 < count < 250  # 128 KB, and 64 more before somebody looks
+    assert rooms == [False]
     assert verified(path).closed
 
 

@@ -52,13 +52,13 @@ class Commits:
         self.has_ended = False  # failed, or closed
         self._is_full = False
         self._log = log
+        self._enough = min(BATCH_BYTES, log.most // 2)  # of a batch that is sealed as soon as nothing flies
         self._written_at = opened.frontier.size  # events when the frontier was last written
         self._origin = opened.index.origin
         self.signer = opened.signer
         self._on_failure = on_failure
         self._on_full = on_full
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
-        self._waiting = 0  # bytes in them
         self._timer: TimerHandle | None = None  # set while a batch forms that nobody waits for
         self._loop = loop
         self._breath = Breath(loop, is_needed=self._is_writing)
@@ -79,9 +79,11 @@ class Commits:
         batch = self.forming
         self.frontier.fold()
         batch.look_at = len(batch.buffer) + LOOK_BYTES
-        if batch.weight >= BATCH_BYTES:
+        if batch.weight >= BATCH_BYTES or (batch.weight >= self._enough and not self._flying):
             self.seal()
-        elif not self.is_busy:
+            return
+        self.weigh()
+        if not self.is_busy:
             self.wake()
 
     def seal(self) -> None:
@@ -90,7 +92,6 @@ class Commits:
         batch = self.forming
         size = self.frontier.size
         batch.seal(self.signer.sign(Checkpoint(self._origin, size, self.frontier.root())), size)
-        self._waiting += batch.weight
         self._flying.append(batch)
         if len(self._flying) == 1:
             self.is_busy = True
@@ -113,7 +114,9 @@ class Commits:
 
     def weigh(self) -> None:
         """Say so when too much waits for the disk, and when no longer."""
-        full = self._waiting + self.forming.weight >= FULL_BYTES
+        batches = self._unwritten()
+        waiting = sum([batch.weight for batch in batches])
+        full = waiting >= FULL_BYTES or sum([len(batch.buffer) for batch in batches]) >= self._log.most
         if full != self._is_full:
             self._is_full = full
             self._on_full(full)
@@ -200,13 +203,12 @@ class Commits:
     def _written(self) -> None:
         """The first of the sealed batches is on the disk."""
         batch = self._flying.popleft()
-        self._waiting -= batch.weight
         self.committed = batch.size
         self.committed_to = batch.base + len(batch.buffer)
         self.note = batch.note or self.note
         if self._flying:
             self._submit(self._flying[0])
-        elif self.forming.waiters:
+        elif self.forming.waiters or self.forming.weight >= self._enough:
             self.seal()
         for future, result in batch.waiters:
             if not future.done():

@@ -23,6 +23,11 @@ _NEXT = 8 << 20  # so many bytes before, the next one is made ready
 class Writes(Protocol):
     """Who writes a journal's batches: `Log`, or a notary for us."""
 
+    @property
+    def most(self) -> int:
+        """So many bytes of events and small contents may wait for it."""
+        ...
+
     def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
         """Have `failed` called on the loop if nothing can be written any more, though nobody asked."""
         ...
@@ -72,6 +77,8 @@ class Writes(Protocol):
 
 class Log:
     """Writes batches to the segments of a folder, one after the other."""
+
+    most = 64 << 20  # it is as fast as the disk
 
     def __init__(
         self, folder: Folder, place: Place, *, calls: Calls, segment_bytes: int = SEGMENT_BYTES

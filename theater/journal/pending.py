@@ -14,7 +14,7 @@ from theater.journal.walk import Place
 from theater.loop import Future
 from theater.merkle import Frontier
 
-LOOK_BYTES = 256 << 10  # so many more events are hashed at once, a millisecond or less
+LOOK_BYTES = 64 << 10  # so many more events are hashed at once, 0.2 ms
 _COMMIT_ROOM = 1024  # bytes; a blob's header, and a commit with two signatures
 
 

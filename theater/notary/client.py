@@ -26,6 +26,7 @@ from theater.notary.lines import Line
 from theater.notary.serving import GREETING
 
 _CHUNK = 4 << 20  # bytes of a content that are sent at once
+_MOST = 128 << 10  # bytes; a notary looks at some 30 MB of small events in a second, so that takes 4 ms
 
 
 Reach: TypeAlias = Callable[[], tuple[socket.socket, "Popen[bytes] | None"]]
@@ -52,6 +53,8 @@ def open_by_notary(folder: Folder, reach: Reach, origin: str) -> tuple[Opened, N
 
 class NotaryLog:
     """What a journal knows of its log while a notary writes it; stands where a `Log` does."""
+
+    most = _MOST
 
     def __init__(self, connection: socket.socket, process: Popen[bytes] | None) -> None:
         self._control, (self._contents, self._batches) = Line(connection), _pass_lines(connection)
