@@ -232,6 +232,7 @@ def test_a_wrong_name_ends_the_command_with_what_there_is() -> None:
         capture_output=True,
         text=True,
         check=False,
+        timeout=60,
     )
 
     assert (done.returncode, done.stdout) == (2, "")

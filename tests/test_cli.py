@@ -149,7 +149,9 @@ def test_a_group_without_a_verb_shows_its_help(words: tuple[str, ...]) -> None:
 def test_help_imports_no_verb_and_nothing_that_draws() -> None:
     program = "import sys; from theater.cli import main\ntry: main(['--help'])\nfinally: print(*sys.modules)"
 
-    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60
+    )
 
     loaded = set(done.stdout.splitlines()[-1].split())
     assert not {"rich", "theater.cli.ps", "theater.cli.demo"} & loaded

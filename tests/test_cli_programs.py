@@ -275,6 +275,6 @@ def test_the_folder_is_dot_theater_where_nothing_else_is_said(crew: Path) -> Non
     program = [sys.executable, "-c", MAIN, "store", "put", "crew.py"]
     quiet = {key: value for key, value in os.environ.items() if key != "THEATER_HOME"}
 
-    subprocess.run(program, check=True, cwd=crew, env=quiet, stdout=subprocess.DEVNULL)
+    subprocess.run(program, check=True, cwd=crew, env=quiet, stdout=subprocess.DEVNULL, timeout=60)
 
     assert History(crew / ".theater").verify().closed

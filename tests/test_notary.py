@@ -328,7 +328,8 @@ anyio.run(main)
 
 
 async def test_a_theater_that_is_killed_ends_its_notary_whoever_it_forked_before(path: Path) -> None:
-    done = await anyio.run_process([sys.executable, "-c", KILLED, str(path)], check=False)
+    with anyio.fail_after(60):  # also the notary and the child have what it prints to open
+        done = await anyio.run_process([sys.executable, "-c", KILLED, str(path)], check=False)
     assert done.returncode == -signal.SIGKILL, done.stderr
     notary, child = map(int, done.stdout.decode().split())
 
@@ -400,7 +401,10 @@ def listening(path: Path, at: Path, *words: str) -> Iterator[subprocess.Popen[st
             yield process
         finally:
             process.terminate()
-            process.wait(30)
+            try:
+                process.wait(30)
+            finally:
+                process.kill()
 
 
 async def test_a_notary_that_listens_serves_one_theater_after_the_other(
@@ -519,9 +523,10 @@ async def test_a_theater_of_another_user_works_and_can_neither_read_the_key_nor_
         os.chmod(place, 0o755)  # noqa: PTH101  # the other user comes in
         path, at = Path(place) / "theater", Path(place) / "notary"
         with listening(path, at, "--mode", "666"):
-            done = await anyio.run_process(
-                [sys.executable, "-c", OTHER_USER, str(path), str(at)], check=False
-            )
+            with anyio.fail_after(60):
+                done = await anyio.run_process(
+                    [sys.executable, "-c", OTHER_USER, str(path), str(at)], check=False
+                )
 
         assert done.returncode == 0, done.stderr.decode()
         assert done.stdout.decode().split() == ["key", "format", "segments/00000001"]

@@ -207,7 +207,9 @@ def refused_by_mypy(program: Path) -> set[int]:
     cache = os.environ.get("MYPY_CACHE_DIR", str(shared))
     command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", cache, program.name]
     here = os.environ | {"MYPYPATH": str(ROOT)}  # this checkout, whichever one is installed
-    done = subprocess.run(command, check=False, cwd=program.parent, capture_output=True, text=True, env=here)
+    done = subprocess.run(
+        command, check=False, cwd=program.parent, capture_output=True, text=True, env=here, timeout=240
+    )
     assert done.returncode in (0, 1), done.stderr
     return {int(number) for number in re.findall(r"^program\.py:(\d+): error", done.stdout, re.MULTILINE)}
 
@@ -216,7 +218,9 @@ def refused_by_pyright(program: Path) -> set[int]:
     """The numbers of the lines that pyright refuses."""
     (program.parent / "pyrightconfig.json").write_text(json.dumps({"extraPaths": [str(ROOT)]}))
     command = [sys.executable, "-m", "pyright", "--outputjson", "--pythonpath", sys.executable, program.name]
-    done = subprocess.run(command, check=False, cwd=program.parent, capture_output=True, text=True)
+    done = subprocess.run(
+        command, check=False, cwd=program.parent, capture_output=True, text=True, timeout=240
+    )
     assert done.returncode in (0, 1), done.stderr
     found = json.loads(done.stdout)["generalDiagnostics"]
     return {each["range"]["start"]["line"] + 1 for each in found if each["severity"] == "error"}

@@ -65,7 +65,7 @@ anyio.run(main)
 
 def python(folder: Path, *arguments: str) -> str:
     command = [sys.executable, "-W", "error", *arguments]
-    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True, timeout=60)
     assert not done.stderr
     return done.stdout
 

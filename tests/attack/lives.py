@@ -161,12 +161,12 @@ def main(how: str) -> None:
         folder, seed, mode = line.split()
         pid = os.fork()
         if not pid:
+            say("pid", os.getpid())  # itself: nothing that it says comes before
             sys.stdin.close()
             anyio.run(
                 partial(live, Path(folder), int(seed), Held(syncs=how != "nosync"), is_last=mode == "end")
             )
             os._exit(0)
-        say("pid", pid)
         say("ended", os.waitpid(pid, 0)[1])
 
 

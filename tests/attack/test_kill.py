@@ -58,7 +58,9 @@ class Lives:
             ready, _, _ = select.select([self._process.stdout], [], [], max(0.0, until - time.monotonic()))
             if not ready:
                 return ""
-            self._rest += os.read(self._process.stdout.fileno(), 1 << 16)
+            more = os.read(self._process.stdout.fileno(), 1 << 16)
+            assert more, "the process that forks lives has ended"
+            self._rest += more
         line, self._rest = self._rest.split(b"\n", 1)
         return line.decode()
 

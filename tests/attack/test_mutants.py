@@ -16,7 +16,13 @@ def test_each_mutant_fails_the_test_that_is_named_for_it(tmp_path: Path, tally: 
     program = [sys.executable, str(Path(__file__).with_name("mutants.py")), str(tmp_path / "work")]
     quick = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
     found = subprocess.run(
-        program, capture_output=True, text=True, check=True, cwd=ROOT, env={**quick, "PYTHONPATH": str(ROOT)}
+        program,
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=ROOT,
+        env={**quick, "PYTHONPATH": str(ROOT)},
+        timeout=240,
     )
 
     lines = [line.partition(" ") for line in found.stdout.splitlines()]
