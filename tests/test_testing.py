@@ -14,6 +14,7 @@ import pytest
 from anyio.lowlevel import checkpoint
 
 from theater.errors import SetupError
+from theater.loop import is_virtual
 from theater.testing import DeadlockError, VirtualLoop, virtual_backend, virtual_now
 
 HOUR = 3600.0
@@ -85,6 +86,15 @@ async def test_the_real_clock_marker_brings_the_machines_clock() -> None:
 async def test_marked_with_seeds_a_test_runs_once_for_each(request: pytest.FixtureRequest) -> None:
     assert isinstance(asyncio.get_running_loop(), VirtualLoop)
     assert "seed=" in request.node.name
+
+
+async def test_on_a_machine_that_was_just_started_virtual_time_is_still_told_from_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr("theater.loop.monotonic", loop.time)
+
+    assert is_virtual(loop)  # or theaters would beat in it: 40 times for each second of the hours that pass
 
 
 async def test_moments_never_go_back() -> None:

@@ -39,6 +39,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     ready together run in an order drawn from it: the same seed gives the same order.
     """
 
+    is_virtual = True
+
     def __init__(self, *, seed: int | None = None) -> None:
         self._virtual_time = 0.0  # seconds
         self._order = None if seed is None else Random(seed)  # noqa: S311  # an order, not a secret
