@@ -6,8 +6,9 @@ import asyncio
 import errno
 import os
 from pathlib import Path
-from threading import Event
-from typing import Any
+from threading import Event, current_thread, main_thread
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from journal_contract import Scribe, committed
@@ -18,6 +19,7 @@ from theater.journal.folder import Folder
 from theater.journal.log import Log
 from theater.journal.pending import Pending
 from theater.journal.segment import EVENTS_ROOM
+from theater.journal.trust import Trust
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 
@@ -93,6 +95,168 @@ def test_a_write_that_takes_long_is_waited_for_only_a_moment_and_harms_no_later_
 
     assert before == []
     assert after == ["written", "synced", "written"]
+
+
+class QuickLog:
+    """Notes which thread writes; `takes` are the seconds that writes take on a clock of its own."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, takes: tuple[float, ...] = ()) -> None:
+        self.by_loop: list[bool] = []
+        self.is_plain_now = True
+        self.raises: BaseException | None = None
+        self._now = 0.0
+        self._takes = iter(takes)
+        clock = SimpleNamespace(perf_counter=lambda: self._now)
+        monkeypatch.setattr("theater.journal.writer.time", clock)
+        monkeypatch.setattr("theater.journal.writer.QUICK", 30)
+
+    def is_plain(self, _: Pending) -> bool:
+        return self.is_plain_now
+
+    def write(self, _: Pending) -> None:
+        self.by_loop.append(current_thread() is main_thread())
+        self._now += next(self._takes, 0)
+        if self.raises is not None:
+            error, self.raises = self.raises, None
+            raise error
+
+    def look_ahead(self) -> None:
+        """There is always room."""
+
+
+def trusted(log: QuickLog, **tells: Any) -> Writer:
+    """A writer that has seen how quick its log is."""
+    writer = Writer(cast("Any", log), **({"written": nothing, "failed": nothing} | tells))
+    while not writer._trust.is_given:
+        writer._trust.note(is_quick=True)
+    return writer
+
+
+def test_a_loop_that_found_a_disk_quick_for_long_writes_to_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, told = QuickLog(monkeypatch), []
+    writer = Writer(cast("Any", log), written=lambda: told.append(True), failed=nothing)
+
+    done = []
+    for _ in range(40):
+        while not writer.is_at_rest:
+            pass
+        done.append(writer.commit(batch()))
+    writer.stop()
+
+    tried = 15  # batches that the thread wrote, and told of, before the disk was tried
+    assert log.by_loop == [False] * (tried + 16) + [True] * (40 - tried - 16)
+    assert done == [False] * tried + [True] * (40 - tried)
+    assert len(told) == tried
+
+
+def test_a_loop_leaves_to_the_thread_what_is_large_or_needs_preparation(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = QuickLog(monkeypatch)
+    large = batch()
+    large.buffer += bytes(200_000)
+
+    writer = trusted(log)
+    writer.commit(large)
+    writer.stop()
+    log.is_plain_now = False
+    writer = trusted(log)
+    writer.commit(batch())
+    writer.stop()
+
+    assert log.by_loop == [False, False]
+
+
+def test_a_disk_that_stalls_stops_the_loop_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    log = QuickLog(monkeypatch, takes=(0, 31))
+    writer = trusted(log)
+
+    for _ in range(4):
+        writer.commit(batch())
+    writer.stop()
+
+    assert log.by_loop == [True, True, False, False]
+
+
+def test_a_write_that_the_loop_stands_by_for_too_long_is_told_of_later() -> None:
+    log: Any = GatedLog()
+    told = Event()
+    writer = Writer(log, written=told.set, failed=nothing)
+    writer._trust.note(is_quick=True)
+
+    is_done = writer.commit(batch())
+    was_told = told.is_set()
+    log.may_write.set()
+    log.may_sync.set()
+
+    assert told.wait(30)
+    writer.stop()
+    assert (is_done, was_told) == (False, False)
+
+
+def test_a_failure_while_the_loop_writes_is_told_and_nothing_is_taken_for_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = QuickLog(monkeypatch)
+    failures: list[Exception] = []
+    writer = trusted(log, failed=failures.append)
+    log.raises = OSError(errno.EIO, "gone")
+
+    is_done = writer.commit(batch())
+    writer.stop()
+
+    assert not is_done
+    assert [error.errno for error in failures if isinstance(error, OSError)] == [errno.EIO]
+    assert log.by_loop == [True]
+
+
+async def test_ctrl_c_while_the_loop_writes_loses_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = DiskJournal(tmp_path)
+    await journal.open()
+    scribe, write = Scribe(journal), Log.write
+    monkeypatch.setattr(Trust, "is_given", True)
+
+    def interrupted(*_: object) -> None:
+        monkeypatch.setattr(Log, "write", write)
+        raise KeyboardInterrupt
+
+    scribe.write()
+    journal.then(asyncio.get_running_loop().create_future(), None)
+    monkeypatch.setattr(Log, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        journal._commits.seal()
+    scribe.write()
+    await committed(journal)
+    await journal.close()
+
+    again = DiskJournal(tmp_path)
+    await again.open()
+    assert again.size == 2
+    await again.close()
+
+
+@pytest.mark.parametrize("size", [1_500, 100_000])
+def test_a_batch_is_plain_unless_zeros_come_with_it_or_the_next_segment_is_to_be_made(
+    tmp_path: Path, size: int
+) -> None:
+    log = Log(made_folder(tmp_path), Place(1, 0), calls=Calls(sync=nothing), segment_bytes=9 << 20)
+    place, plain = Place(1, 0), []
+
+    while log.ahead[1] == 0:
+        pending = Pending(place, frontier=None)
+        pending.buffer += bytes(size)
+        before = log.ahead
+        plain.append(log.is_plain(pending))
+        log.write(pending)
+        log.look_ahead()
+        assert plain[-1] == (log.ahead == before)
+        place = pending.end
+    log.close()
+
+    assert True in plain
+    assert False in plain
 
 
 @pytest.mark.parametrize("is_busy", [True, False])

@@ -93,14 +93,18 @@ class Commits:
         size = self.frontier.size
         batch.seal(self.signer.sign(Checkpoint(self._origin, size, self.frontier.root())), size)
         self._flying.append(batch)
+        self.forming = self._next(self._log.after(batch.end))  # before ctrl-C can end what comes now
         if len(self._flying) == 1:
             self.is_busy = True
             self._submit(batch)
-        self.forming = self._next(self._log.after(batch.end))
         self.weigh()
 
     def _submit(self, batch: Pending) -> None:
-        self._writer.submit(batch)
+        if not batch.waiters:
+            self._writer.submit(batch)
+        elif self._writer.commit(batch):
+            self._loop.call_soon(self._written)
+            return
         if self._breath.begin() and batch.waiters:
             self._writer.let_begin()
 

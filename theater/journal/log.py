@@ -58,6 +58,10 @@ class Writes(Protocol):
         """Begin a content, with room for `size` bytes of it; each call raises OSError."""
         ...
 
+    def is_plain(self, batch: Pending) -> bool:
+        """Whether to write it is a write and a sync of this process's own, and nothing is to be prepared."""
+        ...
+
     def write(self, batch: Pending) -> None:
         """Write a batch, the files that it names first, and wait until all of it is on the disk."""
         ...
@@ -122,6 +126,17 @@ class Log:
         if following is not None and following.number == place.segment:
             return following.reserve(place.offset)
         return self._current.reserve(place.offset)
+
+    def is_plain(self, batch: Pending) -> bool:
+        segment, following = self._current, self._next
+        is_prepared = following is not None and following.has_room
+        return (
+            batch.segment == segment.number
+            and batch.finish is None
+            and not batch.files
+            and not segment.lacks_zeros(batch.buffer, batch.start)
+            and (is_prepared or batch.end.offset < self.segment_bytes - _NEXT)
+        )
 
     def write(self, batch: Pending) -> None:
         """Write a batch, the files that it names first, and wait until all of it is on the disk."""

@@ -48,12 +48,16 @@ class Segment:
     def write(self, batch: bytearray, at: int, written: Callable[[], None]) -> None:
         """Write one batch, say so, and wait until it is on the disk."""
         end = at + len(batch)
-        zeros = self._due(end, spare=max(_SPARE, 2 * len(batch)))
+        zeros = self._due_with(batch, end)
         if not (zeros and self._try(batch + bytes(zeros), at)):
             write_all(self._calls, self._descriptor, batch, at)
         written()
         self._calls.sync(self._descriptor)
         self.end = end
+
+    def lacks_zeros(self, batch: bytearray, at: int) -> bool:
+        """Whether zeros are to be written with this batch."""
+        return self._due_with(batch, at + len(batch)) > 0
 
     def fill(self) -> None:
         """Write zeros ahead if there are few; a full disk is no failure yet."""
@@ -61,6 +65,9 @@ class Segment:
         if zeros:
             self._try(bytes(zeros), self.end)
             self._calls.sync(self._descriptor)
+
+    def _due_with(self, batch: bytearray, end: int) -> int:
+        return self._due(end, spare=max(_SPARE, 2 * len(batch)))
 
     def _due(self, end: int, *, spare: int) -> int:
         """How many zeros are to be written behind `end`."""
