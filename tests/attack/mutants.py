@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -26,6 +27,7 @@ import pytest
 
 import theater.cli  # noqa: F401  # and with it all of it
 
+PATIENCE = 120  # seconds; all tests together take 10
 TROUBLE = 99  # not a status of pytest
 PLUGINS = ["-p", "anyio.pytest_plugin", "-p", "theater.testing.plugin"]  # all that these tests need
 os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
@@ -324,6 +326,7 @@ def forked(tests: list[str], work: str, mutant: Mutant | None = None) -> int:
     """The same in a process of its own, with the fault in it."""
     pid = os.fork()
     if not pid:
+        signal.alarm(PATIENCE)  # with a fault it may never end
         status = TROUBLE
         try:
             if mutant is not None:

@@ -22,7 +22,7 @@ def test_each_mutant_fails_the_test_that_is_named_for_it(tmp_path: Path, tally: 
         check=True,
         cwd=ROOT,
         env={**quick, "PYTHONPATH": str(ROOT)},
-        timeout=240,
+        timeout=270,
     )
 
     lines = [line.partition(" ") for line in found.stdout.splitlines()]
