@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from typing import Protocol
 
 from theater.journal.blobs import Draft, Drafts
 from theater.journal.calls import Calls, is_full, write_file
 from theater.journal.folder import Folder
+from theater.journal.following import Following
 from theater.journal.indexing import Indexing
 from theater.journal.marks import Closed
 from theater.journal.pending import Pending
@@ -93,6 +96,7 @@ class Log:
         self.segment_bytes = segment_bytes
         self._current = Segment(folder.segment(place.segment), place.segment, end=place.offset, calls=calls)
         self._next: Segment | None = None
+        self._following: Following | None = None  # while the next one is being made
         self._indexing = Indexing(folder, calls=calls)
         calls.sync_folder(folder.segments)
         self._current.fill()
@@ -158,18 +162,28 @@ class Log:
         """Prepare the next segment when it is time; while the disk is full, the log stays where it is."""
         if self._current.end < self.segment_bytes - _NEXT:
             return
+        if self._next is None:
+            self._take_next(wait=self.segment_bytes < 2 * _NEXT)  # segments as short as that leave no time
+        else:
+            self._next.fill()
+
+    def _take_next(self, *, wait: bool) -> None:
+        """Take the next segment if it is ready, and have it made if it was not begun."""
+        if self._following is None:
+            self._following = Following(partial(self._follow, self._current.number + 1))
         try:
-            following = self._next or self._follow(self._current.number + 1)
+            self._next = self._following.take(wait=wait)
         except OSError as error:
+            self._following = None
             if not is_full(error):
                 raise
         else:
-            following.fill()
-            self._next = following
+            self._following = None if self._next is not None else self._following
 
     def _follow(self, number: int) -> Segment:
         segment = Segment(self._folder.segment(number), number, end=0, calls=self._calls)
         self._calls.sync_folder(self._folder.segments)
+        segment.fill()
         return segment
 
     def draft(self, size: int) -> Draft:
@@ -178,6 +192,8 @@ class Log:
 
     def finish(self, *, size: int, root: bytes) -> None:
         """Leave the folder as a clean close does."""
+        if self._following is not None:
+            self._take_next(wait=True)
         if self._next is not None:
             self._calls.unlink(self._folder.segment(self._next.number))
         self._current.finish()
@@ -187,6 +203,9 @@ class Log:
 
     def close(self) -> None:
         self._indexing.give_up()
+        if self._following is not None:
+            with suppress(OSError):  # what is not there needs no closing
+                self._take_next(wait=True)
         for segment in (self._current, self._next):
             if segment is not None:
                 segment.close()
