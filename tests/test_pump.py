@@ -6,15 +6,21 @@ import asyncio
 import gc
 import socket
 import weakref
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
+from itertools import count
+from math import inf
+from time import perf_counter
 from typing import Any
 
 import anyio
 import pytest
 
 from theater import Actor, ActorRef, Theater, handler
+from theater import stage as stages
 from theater.errors import NotRunningError
 from theater.loop import pump
+from theater.loop.promise import Promise
 from theater.loop.pump import Pump, Waiter
 from theater.testing.virtual import virtual_backend
 
@@ -86,13 +92,14 @@ def nothing_heard() -> None:
 
 @pytest.fixture
 def still(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No time passes for the pump: however slow this machine is, only the count ends its slice."""
-    monkeypatch.setattr(pump, "perf_counter", lambda: 0.0)
+    """However slow this machine is, only the count ends a slice of the pump, or of an actor."""
+    monkeypatch.setattr(pump, "_SLICE", inf)
+    monkeypatch.setattr(stages, "_SLICE", inf)
 
 
-async def listeners(theater: Theater, count: int) -> list[ActorRef[Listener]]:
+async def listeners(theater: Theater, many: int) -> list[ActorRef[Listener]]:
     """Actors that have their tasks, and rest."""
-    refs = [await theater.spawn(Listener(name=f"{number}")) for number in range(count)]
+    refs = [await theater.spawn(Listener(name=f"{number}")) for number in range(many)]
     for ref in refs:
         await ref.ask(Listener.hear)
     await theater.settled()
@@ -156,8 +163,8 @@ async def test_others_have_their_turn_after_64_actors() -> None:
 async def test_others_have_their_turn_after_a_millisecond(monkeypatch: pytest.MonkeyPatch) -> None:
     async with Theater(record_messages=False) as theater:
         first = await chain(theater, 20)
-        clock = iter(range(1_000))
-        monkeypatch.setattr(pump, "perf_counter", lambda: next(clock) * 0.000_4)  # 0.4 ms for each
+        clock = count(perf_counter(), 0.000_4)  # 0.4 ms for each
+        monkeypatch.setattr(pump, "perf_counter", lambda: next(clock))
 
         await first.tell(Link.pass_on)
         told = []
@@ -200,6 +207,31 @@ async def test_who_is_woken_first_goes_on_first() -> None:
         await theater.settled()
 
         assert heard == ["3", "1", "4", "9", "2", "6"]
+
+
+async def turns_during(work: Awaitable[Any]) -> int:
+    """How often the loop turns until `work` is done."""
+    turns = 0
+    task = asyncio.ensure_future(work)
+    while not task.done():
+        await turn()
+        turns += 1
+    await task
+    return turns
+
+
+@pytest.mark.real_clock
+@pytest.mark.usefixtures("still")
+async def test_questions_and_their_answers_take_no_turn_of_the_loop_each() -> None:
+    async with Theater(record_messages=False) as theater:
+        (ref,) = await listeners(theater, 1)
+
+        async def ask(times: int) -> None:
+            for _ in range(times):
+                await ref.ask(Listener.hear)
+
+        assert await turns_during(ask(20)) <= 3
+        assert 10 <= await turns_during(ask(320)) <= 13  # others have theirs: 640 steps, 64 in a row
 
 
 def order_on_a_virtual_loop(seed: int | None) -> list[str]:
@@ -375,6 +407,45 @@ def test_asyncios_own_tasks_in_python_wait_for_it_too() -> None:
         return steps
 
     assert asyncio.run(main()) == ["woken", "woken", "cancelled: True"]
+
+
+@pytest.mark.parametrize("make_task", [asyncio.Task, asyncio.tasks._PyTask])  # type: ignore[attr-defined]
+def test_a_promise_is_a_future_to_all_who_wait_for_it(make_task: Any) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        queue = Pump(loop, one_by_one=False)
+        told: list[object] = []
+
+        async def wait_for(promise: Promise) -> None:
+            try:
+                told.append(await promise)
+            except (ValueError, asyncio.CancelledError) as error:
+                told.append(type(error))
+
+        ends: list[Callable[[Promise], object]] = [
+            lambda promise: promise.set_result(7),
+            lambda promise: promise.set_exception(ValueError()),
+            lambda promise: promise.cancel(),
+        ]
+        for end in ends:
+            promise = queue.promise()
+            tasks = [make_task(wait_for(promise), loop=loop) for _ in range(2)]
+            promise.add_done_callback(lambda _: told.append("called back"))
+            await turn()
+            end(promise)
+            await asyncio.wait([*tasks, promise])
+            await turn()
+        task = make_task(wait_for(promise := queue.promise()), loop=loop)
+        await turn()
+        task.cancel()
+        await asyncio.wait([task])
+        assert promise.cancelled()
+
+        assert sorted(map(str, told[:3])) == ["7", "7", "called back"]
+        assert sorted(map(str, told[3:6])) == [f"{ValueError}"] * 2 + ["called back"]
+        assert sorted(map(str, told[6:])) == [f"{asyncio.CancelledError}"] * 3 + ["called back"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.real_clock

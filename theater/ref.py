@@ -144,7 +144,7 @@ class ActorRef(Addressed, Generic[A_co]):
             Exception: whatever the handler declares with `raises=`.
         """
         cell = self._cell
-        reply = cell.loop.create_future()
+        reply = cell.theater.pump.promise()
         envelope = cell.envelope(handler, args, kwargs, reply)
         if at_work() is not None:
             return await sending.ask(cell, envelope, reply)

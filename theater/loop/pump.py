@@ -13,6 +13,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
 
 from theater.loop import Loop, apart
+from theater.loop.promise import Promise
 
 if TYPE_CHECKING:
     from asyncio import Future
@@ -29,14 +30,20 @@ class Pump:
     def __init__(self, loop: Loop, *, one_by_one: bool) -> None:
         self._loop = loop
         self._one_by_one = one_by_one  # a callback for each, for a loop that tries other orders
-        self._ready: deque[Waiter] = deque()
+        self._ready: deque[Waiter | Promise] = deque()
         self._context = apart(None)  # else each callback would copy that of whoever woke the first
         self._done: Future[None] = loop.create_future()  # what tasks are told: what they waited for is done
         self._done.set_result(None)
         self.is_scheduled = False
         self.now = 0.0  # when the task that runs was resumed, on the `perf_counter`
 
-    def resume_soon(self, waiter: Waiter) -> None:
+    def promise(self) -> Promise:
+        promise = Promise(loop=self._loop)
+        promise.pump = self
+        promise.is_armed = False
+        return promise
+
+    def resume_soon(self, waiter: Waiter | Promise) -> None:
         if not waiter.is_armed:
             return
         waiter.is_armed = False
@@ -65,7 +72,7 @@ class Pump:
                 self._loop.call_soon(self._run, context=self._context)
                 self.is_scheduled = True
 
-    def _resume(self, waiter: Waiter) -> None:
+    def _resume(self, waiter: Waiter | Promise) -> None:
         self.now = perf_counter()
         waiter.context.run(waiter.wakeup, self._done)
 

@@ -17,6 +17,7 @@ from theater.errors import HistoryCutError, MissingError, SetupError
 from theater.event import Event
 from theater.journal import MemoryJournal
 from theater.loop import Future, Loop, TaskWatch
+from theater.loop.pump import Pump
 from theater.loop.virtual import VirtualLoop
 from theater.mailbox import Envelope
 from theater.moments import stores_at
@@ -167,6 +168,7 @@ class ShadowStage(Stage):
     def begin(self, loop: Loop) -> None:
         assert isinstance(loop, ShadowLoop)
         self.loop = self._clock = loop
+        self.pump = Pump(loop, one_by_one=True)
         self.slow = self.slice = float("inf")
         self.beating = True  # on a virtual clock nothing beats
         self.watch = TaskWatch.of(loop)
