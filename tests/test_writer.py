@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+from hashlib import sha256
 from pathlib import Path
 from threading import Event, current_thread, main_thread
 from types import SimpleNamespace
@@ -235,6 +236,31 @@ async def test_ctrl_c_while_the_loop_writes_loses_nothing(
     await again.open()
     assert again.size == 2
     await again.close()
+
+
+async def test_room_that_a_batch_did_not_use_is_the_next_batchs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Place] = []
+    reserve = Log.reserve
+
+    def noted(log: Log, place: Place) -> int:
+        asked.append(place)
+        return reserve(log, place)
+
+    monkeypatch.setattr(Log, "reserve", noted)
+    journal = DiskJournal(tmp_path, segment_bytes=300_000)
+    await journal.open()
+    scribe = Scribe(journal)
+    for number in range(60):
+        content = bytes([number]) * 10_000
+        journal.put(sha256(content).digest(), content, kept=True)
+        scribe.write()
+        await committed(journal)
+    await journal.close()
+
+    assert {place.segment for place in asked} >= {1, 2}  # each has room of its own
+    assert len(asked) < 20
 
 
 @pytest.mark.parametrize("size", [1_500, 100_000])

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Self
 
@@ -27,6 +28,8 @@ from theater.merkle import HASH_BYTES
 NOTE_LIMIT = 65_536  # bytes; a checkpoint with 16 witnesses is under 3,000
 _ED25519 = b"\x01"  # the signature type of C2SP signed-note
 _KEY_ID_BYTES = 4
+_MOST = 10**19 - 1  # events: 19 digits
+_KNOWN = 16  # names and keys, of which a journal has one for all its commits: 20,000 instructions of each
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
 _LINE = re.compile(r"— ([^ ]+) ([^ ]+)")
 _KEY_NAME = re.compile(r"[^\x00-\x20+\ud800-\udfff]+")
@@ -45,7 +48,7 @@ class Checkpoint:
     def __post_init__(self) -> None:
         if not _is_key_name(self.origin):
             raise MalformedError("checkpoint origin", self.origin, why="text without spaces and plus signs")
-        if self.size < 0 or not _SIZE.fullmatch(str(self.size)):
+        if type(self.size) is not int or not 0 <= self.size <= _MOST:
             raise MalformedError("checkpoint size", self.size, why="0 to 19 digits")
         if len(self.root) != HASH_BYTES:
             raise MalformedError("checkpoint root", self.root, why="32 bytes")
@@ -132,6 +135,7 @@ class Note:
         return "".join([self.text, "\n", *(f"{line}\n" for line in self.signatures)])
 
 
+@lru_cache(_KNOWN)
 def key_id(name: str, key: VerifyKey) -> bytes:
     """The 4 bytes that say which key a signature line is by (C2SP signed-note, Ed25519)."""
     return sha256(name.encode() + b"\n" + _ED25519 + key.data).digest()[:_KEY_ID_BYTES]
@@ -187,6 +191,7 @@ def _read_line(line: str) -> Signature:
     return Signature(match[1], packed[:_KEY_ID_BYTES], packed[_KEY_ID_BYTES:])
 
 
+@lru_cache(_KNOWN)
 def _is_key_name(name: str) -> bool:
     return _KEY_NAME.fullmatch(name) is not None and not any(map(str.isspace, name))
 

@@ -93,7 +93,8 @@ class Commits:
         size = self.frontier.size
         batch.seal(self.signer.sign(Checkpoint(self._origin, size, self.frontier.root())), size)
         self._flying.append(batch)
-        self.forming = self._next(self._log.after(batch.end))  # before ctrl-C can end what comes now
+        # The next is there before ctrl-C can cut off what comes now.
+        self.forming = self._next(self._log.after(batch.end)).follow(batch)
         if len(self._flying) == 1:
             self.is_busy = True
             self._submit(batch)

@@ -79,6 +79,12 @@ class Pending:
         """Where it would end with a content of `more` bytes in it, and a commit."""
         return Place(self.segment, self.start + len(self.buffer) + more + _COMMIT_ROOM)
 
+    def follow(self, before: Pending) -> Pending:
+        """Take over from the batch before this one up to where the disk has room."""
+        if self.segment == before.segment and before.room >= 0:
+            self.room = before.room - (self.start - before.start)
+        return self
+
     def has_room_to(self, offset: int) -> None:
         """Contents may go up to this offset."""
         self.room = offset - self.start - _COMMIT_ROOM
