@@ -590,14 +590,14 @@ async def test_half_of_what_may_wait_is_sealed_as_soon_as_nothing_is_at_the_disk
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("theater.journal.commits._LINGER", 3600)
-    monkeypatch.setattr("theater.journal.log.Log.most", 256 << 10)
+    monkeypatch.setattr("theater.journal.log.Log.most", 300)
     disk = SlowDisk()
     async with opened(DiskJournal(tmp_path, calls=disk.calls)) as journal:
         scribe = Scribe(journal)
         disk.forget()
         disk.gate.clear()
-        for full in (False, True):
-            for _ in range(150):
+        for count, full in ((150, False), (250, True)):
+            for _ in range(count):
                 scribe.write("x" * 1_000)
             assert journal.full == full
         first = await disk.written()

@@ -52,7 +52,7 @@ class Commits:
         self.has_ended = False  # failed, or closed
         self._is_full = False
         self._log = log
-        self._enough = min(BATCH_BYTES, log.most // 2)  # of a batch that is sealed as soon as nothing flies
+        self._enough = log.most // 2  # events of a batch that is sealed as soon as nothing flies
         self._written_at = opened.frontier.size  # events when the frontier was last written
         self._origin = opened.index.origin
         self.signer = opened.signer
@@ -79,7 +79,7 @@ class Commits:
         batch = self.forming
         self.frontier.fold()
         batch.look_at = len(batch.buffer) + LOOK_BYTES
-        if batch.weight >= BATCH_BYTES or (batch.weight >= self._enough and not self._flying):
+        if batch.weight >= BATCH_BYTES or (not self._flying and self._uncommitted >= self._enough):
             self.seal()
             return
         self.weigh()
@@ -119,9 +119,8 @@ class Commits:
 
     def weigh(self) -> None:
         """Say so when too much waits for the disk, and when no longer."""
-        batches = self._unwritten()
-        waiting = sum([batch.weight for batch in batches])
-        full = waiting >= FULL_BYTES or sum([len(batch.buffer) for batch in batches]) >= self._log.most
+        waiting = sum([batch.weight for batch in self._unwritten()])
+        full = waiting >= FULL_BYTES or self._uncommitted >= self._log.most
         if full != self._is_full:
             self._is_full = full
             self._on_full(full)
@@ -175,6 +174,11 @@ class Commits:
             for draft, _, _ in batch.files:
                 draft.abort()
 
+    @property
+    def _uncommitted(self) -> int:
+        """Events on their way."""
+        return self.frontier.size - self.committed
+
     def _unwritten(self) -> tuple[Pending, ...]:
         forming = self.forming  # looked at first: another thread must not miss it when it is sealed meanwhile
         return (*self._flying, forming)
@@ -213,7 +217,7 @@ class Commits:
         self.note = batch.note or self.note
         if self._flying:
             self._submit(self._flying[0])
-        elif self.forming.waiters or self.forming.weight >= self._enough:
+        elif self.forming.waiters or self._uncommitted >= self._enough:
             self.seal()
         for future, result in batch.waiters:
             if not future.done():

@@ -28,7 +28,7 @@ class Writes(Protocol):
 
     @property
     def most(self) -> int:
-        """So many bytes of events and small contents may wait for it."""
+        """So many events may wait for it; bytes are bounded besides."""
         ...
 
     def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
@@ -85,7 +85,7 @@ class Writes(Protocol):
 class Log:
     """Writes batches to the segments of a folder, one after the other."""
 
-    most = 64 << 20  # it is as fast as the disk
+    most = 1 << 20  # they take more bytes than may wait
 
     def __init__(
         self, folder: Folder, place: Place, *, calls: Calls, segment_bytes: int = SEGMENT_BYTES
