@@ -45,8 +45,10 @@ BUSY = Family(
         System(
             "notary",
             _MODULE,
-            "`Theater(folder, notary=True)`: as durable, signed and written by a process of its own",
+            "`Theater(folder, notary=True)`: as durable, signed and written by a process of its own, which"
+            " looks at events more slowly than the ring makes them: puts wait ever longer",
             argument="notary",
+            counts={"busy": 320, "busyhops": 320},  # 1,600 take minutes
         ),
     ),
 )
