@@ -27,6 +27,7 @@ class HeldJournal(MemoryJournal):
 
     def __init__(self) -> None:
         super().__init__()
+        self.inlet = None  # all comes through `append`
         self.waiting: list[tuple[Future[Any], Any]] = []
         self.puts: list[bytes] = []  # digests, in order
         self.room = 2**40  # bytes, for one content

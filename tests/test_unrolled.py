@@ -63,9 +63,12 @@ def test_arguments_fit_if_there_are_enough_and_each_passes(
 class Keeper:
     """What `changed` is told of: it is asked to look where the quick way does not do."""
 
-    def __init__(self, fixed: dict[str, Any], packed: dict[str, bytes] | None = None) -> None:
+    def __init__(
+        self, fixed: dict[str, Any], packed: dict[str, bytes] | None = None, leaves: tuple[str, ...] = ()
+    ) -> None:
         self.fixed = fixed
         self.packed = packed or {}
+        self.leaves = leaves
         self.size = len(fixed)
         self.looked: list[Any] = []
 
@@ -127,6 +130,54 @@ def test_zero_and_minus_zero_are_two_states() -> None:
 
     assert changed_function({"x": frozenset({float})})(keeper, Thing(x=-0.0)) is True
     assert math.copysign(1, keeper.fixed["x"]) == -1
+
+
+@pytest.mark.parametrize(
+    ("kinds", "old", "new", "says"),
+    [
+        ({int}, 1, 2, "state"),
+        ({int, type(None)}, 1, 2, "state"),
+        ({float}, 1.0, 2.0, "state"),
+        ({str}, "a", "b" * 10, "state"),
+        ({str}, "a", "b" * 11, True),
+        ({bytes}, b"a", b"b" * 10, "state"),
+        ({bytes}, b"a", b"b" * 11, True),
+        ({int, str}, 1, 2, "state"),
+        ({int, str}, "a", "b" * 10, "state"),
+        ({int, str}, "a", "b" * 11, True),
+        ({bytes, type(None)}, b"a", b"b" * 11, True),
+        ({int}, 1000, int("1000"), False),
+    ],
+    ids=str,
+)
+def test_a_small_new_state_is_given_back_ready_to_be_packed(
+    kinds: set[type], old: object, new: object, says: object
+) -> None:
+    keeper = Keeper({"x": old})
+
+    found = changed_function({"x": frozenset(kinds)}, 10)(keeper, Thing(x=new))
+
+    assert found is (keeper.fixed if says == "state" else says)
+    assert keeper.fixed["x"] is new or old == new
+
+
+def test_texts_of_all_fields_together_make_a_state_long() -> None:
+    kinds = {name: frozenset({str}) for name in ("s", "t")}
+
+    assert changed_function(kinds, 10)(Keeper({"s": "", "t": ""}), Thing(s="a" * 6, t="b" * 5)) is True
+    assert changed_function(kinds, 10)(Keeper({"s": "", "t": ""}), Thing(s="a" * 6, t="b" * 4)) is not True
+
+
+def test_a_state_that_still_holds_a_nan_is_not_ready() -> None:
+    kinds = {"n": frozenset({int}), "x": frozenset({float})}
+
+    assert changed_function(kinds, 10)(Keeper({"n": 1, "x": math.nan}), Thing(n=2, x=math.nan)) is True
+
+
+def test_a_state_with_a_value_that_packs_as_another_is_not_ready() -> None:
+    keeper = Keeper({"n": 1}, leaves=("ref",))
+
+    assert changed_function({"n": frozenset({int})}, 10)(keeper, Thing(n=2)) is True
 
 
 def test_an_equal_text_is_no_change() -> None:

@@ -6,17 +6,24 @@ What happens rarely (starting, failing, ending) stands in `life`, and what a han
 
 from __future__ import annotations
 
+from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from msgspec import UNSET
+
 from theater import life, sending, settling, snapshots
+from theater.event import VERSION
 from theater.loop import pause
 from theater.loop.pump import Waiter
-from theater.settling import record_handled
+from theater.plain import write
+from theater.recorder import SHORT
+from theater.settling import Told, record_handled
 
 if TYPE_CHECKING:
     from theater.cell import Cell
     from theater.mailbox import Envelope
+    from theater.state import Changed
 
 _SLICE_MESSAGES = 64  # that an actor handles in a row while others wait: a yield costs 3 µs, a message 1 µs
 
@@ -24,7 +31,9 @@ _SLICE_MESSAGES = 64  # that an actor handles in a row while others wait: a yiel
 async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop, in one place: a call is 40 ns
     """Handle messages, one at a time, until the actor is to end."""
     theater = cell.theater
-    records, is_durable = theater.records_messages, theater.journal.durable
+    recorder, journal, id = theater.recorder, theater.journal, cell.id
+    records, is_durable, inlet = theater.records_messages, journal.durable, journal.inlet
+    new: list[Any] = [] if inlet is None else inlet.new
     before = perf_counter()
     until = before + theater.slice
     left = _SLICE_MESSAGES
@@ -36,7 +45,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             envelope = cell.signals[0]
             await life.next_signal(cell)
         elif cell.queue:
-            if theater.journal.full:
+            if is_durable and journal.full:
                 await theater.room_on_disk()
                 continue
             cell.current = envelope = cell.queue.popleft()
@@ -63,7 +72,34 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                 if cell.turn is not None:
                     _settle(cell, envelope, plain, changed=changed)
                 elif records:
-                    record_handled(cell, envelope, plain, changed)
+                    if (
+                        inlet is not None
+                        and reply is None
+                        and envelope.plain is None
+                        and envelope.sender is None
+                        and cell.extras is None
+                        and changed is not True
+                    ):  # the most frequent of all: what the calls below would do, in half the time
+                        body = Told(False, args, None, changed or UNSET, plan.name)
+                        time = recorder.clock()
+                        if time > recorder.time:
+                            recorder.time = time
+                        else:
+                            time = recorder.time
+                        seq = cell.events
+                        data = write([VERSION, id, seq, cell.head, time, "message/handled", body])
+                        if len(data) > SHORT:
+                            recorder.append_prepared(cell, "message/handled", body)
+                        else:
+                            cell.events = seq + 1
+                            cell.head = leaf = sha256(b"\0" + data).digest()
+                            new += (id, seq, data, leaf)
+                            if len(new) >= inlet.most:
+                                inlet.take_in()
+                        if changed:
+                            cell.stale = False
+                    else:
+                        record_handled(cell, envelope, plain, changed)
                 elif changed:
                     cell.due -= 1  # as an event would
                     cell.stale = True
@@ -138,7 +174,7 @@ async def handle(cell: Cell, envelope: Envelope) -> None:
             settling.give_answer(cell, envelope, envelope.reply, answer)
 
 
-def _settle(cell: Cell, envelope: Envelope, plain: Any, *, changed: bool) -> None:
+def _settle(cell: Cell, envelope: Envelope, plain: Any, *, changed: Changed) -> None:
     """A message or hook has succeeded: end what it opened, and record it."""
     if cell.turn is not None:
         cell.turn.close()

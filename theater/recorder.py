@@ -10,15 +10,16 @@ from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Any, Protocol
 
-from theater.codec import BODY_DEPTH, decode, pack, prepare
+from theater.codec import BODY_DEPTH, decode, prepare
 from theater.event import EVENT_DEPTH, EVENT_LIMIT, VERSION, event_bytes, event_hash
 from theater.journal.protocol import Journal
 from theater.outlining import inline, outline
+from theater.plain import TOO_LARGE, unwritable, write
 
 ROOT = bytes(16)
 """The actor id of the program outside: its chain holds `theater/*` and what the program spawns."""
 
-_SHORT = 1_024  # bytes; no event up to this size holds a value that must leave it
+SHORT = 1_024  # bytes; no event up to this size holds a value that must leave it
 
 
 class Chained(Protocol):
@@ -56,7 +57,7 @@ class Recorder:
 
     __slots__ = ("bulk", "clock", "heft", "journal", "prompters", "time")
 
-    def __init__(self, journal: Journal, clock: Callable[[], int], *, heft: int = _SHORT) -> None:
+    def __init__(self, journal: Journal, clock: Callable[[], int], *, heft: int = SHORT) -> None:
         """Count each `heft` bytes of a large event as one event more."""
         self.journal = journal
         self.clock = clock
@@ -82,14 +83,24 @@ class Recorder:
         if now > self.time:  # noqa: PLR1730  # `max` is a call: 40 ns of the hot path
             self.time = now
         seq = line.events
-        data = pack([VERSION, line.id, seq, line.head, self.time, kind, body])  # as `event_bytes` does
-        if len(data) > _SHORT:
+        try:
+            data = write([VERSION, line.id, seq, line.head, self.time, kind, body])  # as `event_bytes` does
+        except TOO_LARGE as error:
+            raise unwritable(error) from None
+        if len(data) > SHORT:
             data, blobs = self._shorten(line, kind, data, plain)
             head = event_hash(data)
             self.journal.append(line.id, seq, data, head, blobs)
         else:
-            head = sha256(b"\0" + data).digest()  # as `event_hash` does: a call is 40 ns
-            self.journal.append(line.id, seq, data, head)
+            head = sha256(b"\0" + data).digest()  # as `event_hash` does: a call is 0.1 µs
+            journal = self.journal
+            inlet = journal.inlet
+            if inlet is None:
+                journal.append(line.id, seq, data, head)
+            else:
+                inlet.new += (line.id, seq, data, head)
+                if len(inlet.new) >= inlet.most:
+                    inlet.take_in()
         line.events = seq + 1
         line.head = head
         line.weight += len(data)

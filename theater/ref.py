@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 from theater import channels, sending, streaming
 from theater.channels import Channel
 from theater.codec import ActorAddress, Addressed
-from theater.loop import Cancelled, at_work
+from theater.loop import Cancelled, at_work, running_loop
+from theater.mailbox import Envelope
 from theater.streaming import Stream
 
 if TYPE_CHECKING:
@@ -71,8 +72,21 @@ class ActorRef(Addressed, Generic[A_co]):
             NotAllowedError: an actor sends more per second than it was granted.
         """
         cell = self._cell
+        theater = cell.theater
         asker = at_work()
-        envelope = cell.envelope(handler, args, kwargs, None, asker)
+        plan = cell.handlers.get(handler)
+        if (
+            plan is not None
+            and not kwargs
+            and plan.fits(args)
+            and cell.is_open
+            and not theater.is_closed
+            and running_loop() is cell.loop
+        ):  # as `envelope` does: a call is 70 ns
+            envelope = Envelope(plan, args, kwargs, None, None, asker)
+            theater.sent += 1
+        else:
+            envelope = cell.envelope(handler, args, kwargs, None, asker)
         queue = cell.queue
         if asker is not None and (
             asker.theater.records_messages

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, UnsetType, field
+
 from theater.codec import prepare
 from theater.loop import Future
 from theater.mailbox import Envelope
+from theater.state import SMALL, Changed
 from theater.turn import received_body
 
 if TYPE_CHECKING:
@@ -16,10 +19,22 @@ if TYPE_CHECKING:
     from theater.turn import Turn
 
 _AS_THEY_ARE = frozenset({type(None), bool, int, str, bytes})  # NaN has many forms, one of them canonical
-_SMALL_STATE = 4_096  # bytes of packed state that a `message/handled` may hold
 
 
-def record_handled(cell: Cell, envelope: Envelope, answer: Any, changed: bool) -> None:  # noqa: FBT001  # 30 ns
+class Told(Struct, gc=False):
+    """A `message/handled` for a tell from outside whose handler asked nothing, in canonical order.
+
+    A struct is written in 0.1 µs less than the dict.
+    """
+
+    ask: bool
+    args: tuple[Any, ...]
+    sender: None = field(name="from")
+    state: dict[str, Any] | UnsetType
+    handler: str
+
+
+def record_handled(cell: Cell, envelope: Envelope, answer: Any, changed: Changed) -> None:
     turn, sender = cell.turn, envelope.sender
     if turn is None or turn.seq is None:
         # the hot path writes the body in canonical order: keys by length, then by byte
@@ -42,7 +57,7 @@ def record_handled(cell: Cell, envelope: Envelope, answer: Any, changed: bool) -
         envelope.outcome = ({"answer": answer}, (cell.id, seq, cell.head or b""))
 
 
-def _record_end(cell: Cell, turn: Turn, envelope: Envelope, answer: Any, *, changed: bool) -> int:
+def _record_end(cell: Cell, turn: Turn, envelope: Envelope, answer: Any, *, changed: Changed) -> int:
     """How a message ended that was recorded as received."""
     body: dict[str, Any] = {"state": _ready_state(cell)} if changed else {}
     if turn.stops:
@@ -58,7 +73,7 @@ def _record_end(cell: Cell, turn: Turn, envelope: Envelope, answer: Any, *, chan
 def small_state(cell: Cell) -> dict[str, Any] | None:
     """The state for the record if it is small; `stale` says whether the record then lacks it."""
     assert cell.keeper is not None
-    state = cell.keeper.small(_SMALL_STATE)
+    state = cell.keeper.small(SMALL)
     cell.stale = state is None
     return state
 
@@ -66,7 +81,7 @@ def small_state(cell: Cell) -> dict[str, Any] | None:
 def _ready_state(cell: Cell) -> object:
     """The same, ready to be packed."""
     assert cell.keeper is not None
-    state = cell.keeper.written(_SMALL_STATE)
+    state = cell.keeper.written(SMALL)
     cell.stale = state is None
     return state
 

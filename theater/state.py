@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, cast
+from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 from msgpack import packb
@@ -22,6 +22,10 @@ _EMPTY: Final[dict[str, Any]] = {}  # of all that have none: an empty dict is 64
 _LEAVES = frozenset({datetime, UUID, ContentRef})  # besides scalars, what never changes in an untyped place
 _HEADER = 9  # bytes that MessagePack takes at most for a number or for the length of a text
 _WIDEST = 4  # bytes of a character
+SMALL: Final = 4_096  # bytes of packed state that a `message/handled` may hold
+
+Changed: TypeAlias = bool | dict[str, Any]
+"""Whether a message changed the state; or the new state, ready to be packed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ class State:
     def keeper(self, attributes: Mapping[str, Any], world: World, recall: World) -> StateKeeper:
         """What keeps the state of one actor of this class; it has these attributes now."""
         if self._keeper is None:
-            changed = changed_function({name: field.shape.kinds for name, field in self.fields.items()})
+            kinds = {name: field.shape.kinds for name, field in self.fields.items()}
+            changed = changed_function(kinds, (SMALL - self.most_bytes) // _WIDEST)
             self._keeper = type("StateKeeper", (StateKeeper,), {"__slots__": (), "changed": changed})
         return self._keeper(self, attributes, world, recall)
 
@@ -132,23 +137,24 @@ class State:
 class StateKeeper:
     """Remembers the last good state of one actor: values that never change as they are, the rest packed."""
 
-    __slots__ = ("_leaves", "_plain", "_recall", "_state", "_world", "fixed", "packed", "size")
+    __slots__ = ("_plain", "_recall", "_state", "_world", "fixed", "leaves", "packed", "size")
 
     def __init__(self, state: State, attributes: Mapping[str, Any], world: World, recall: World) -> None:
         self._state = state
         self._world = world
         self._recall = recall  # also knows actors that are no more, of whom only the address was kept
         self.fixed: dict[str, Any] = _EMPTY
-        self._leaves: tuple[str, ...] = ()  # fixed ones whose plain form is another
+        self.leaves: tuple[str, ...] = ()  # fixed ones whose plain form is another
         self.packed: dict[str, bytes] = _EMPTY
         self._plain: dict[str, Any] = _EMPTY  # of the packed ones
         self.size = -1
         self.look(attributes)
 
-    def changed(self, actor: object) -> bool:
+    def changed(self, actor: object) -> Changed:
         """Say whether the state differs from the last good one, and if so take it as such.
 
-        One that `State.keeper` made does so in one step where all are scalars of the types that they had.
+        One that `State.keeper` made does so in one step where all are scalars of the types that they had,
+        and gives the new state then, if it is small: ready to be packed, and to be changed by the next one.
 
         Raises:
             TypeError: it cannot be packed, or there is an attribute that is no field; nothing is taken then.
@@ -158,7 +164,7 @@ class StateKeeper:
     def plain(self) -> dict[str, Any]:
         """The last good state as plain values; not to be changed."""
         plain = self.fixed | self._plain
-        for name in self._leaves:
+        for name in self.leaves:
             plain[name] = self._state.pack(name, plain[name], self._world)
         return plain
 
@@ -190,7 +196,7 @@ class StateKeeper:
                 most += 2 * len(self.packed[name]) + _HEADER  # sets and tuples have headers more in C's form
             elif type(value) is str or type(value) is bytes:
                 most += _WIDEST * len(value)
-            elif name in self._leaves:
+            elif name in self.leaves:
                 most += limit
         return plain if most <= limit or len(encode(plain)) <= limit else None
 
@@ -228,7 +234,7 @@ class StateKeeper:
                 plains[name], packed[name] = self._pack(name, field, value)
                 differs = differs or packed[name] != self.packed.get(name)
         self.fixed, self.packed, self._plain = fixed or _EMPTY, packed or _EMPTY, plains or _EMPTY
-        self._leaves = tuple([name for name, value in fixed.items() if type(value) not in SCALARS])
+        self.leaves = tuple([name for name, value in fixed.items() if type(value) not in SCALARS])
         self.size = len(attributes)
         return differs
 

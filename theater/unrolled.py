@@ -14,6 +14,8 @@ from theater.untyped import SURE_BITS, passes
 Kinds = frozenset[type]
 """Scalars that pass as they are."""
 
+_TEXTS = frozenset({str, bytes})
+
 
 def fits_function(kinds: Sequence[Kinds], least: int) -> Callable[[tuple[Any, ...]], bool]:
     """Write `fits(args)`: whether these, `least` or more, are scalars of these kinds, as `passes` says it."""
@@ -30,8 +32,12 @@ def passes_function(kinds: Kinds) -> Callable[[object], bool]:
     return _written("passes_here", f"def passes_here(value):\n    return {test}\n", kinds=kinds)
 
 
-def changed_function(kinds: Mapping[str, Kinds]) -> Callable[[Any, object], bool]:
-    """Write `changed(keeper, actor)` for a class with these fields: see `StateKeeper.changed`."""
+def changed_function(kinds: Mapping[str, Kinds], room: int = -1) -> Callable[[Any, object], Any]:
+    """Write `changed(keeper, actor)` for a class with these fields: see `StateKeeper.changed`.
+
+    It gives the new state instead of True where that is nothing but scalars that pack as they are, with at
+    most `room` characters in all texts and bytes.
+    """
     names = list(kinds)
     each = range(len(names))
     get = [f"        new{i} = now[{names[i]!r}]; old{i} = last[{names[i]!r}]" for i in each]
@@ -54,7 +60,9 @@ def changed_function(kinds: Mapping[str, Kinds]) -> Callable[[Any, object], bool
         "        return False",
         *look,
         *take,
-        f"    return {' or '.join(_differs(i) for i in each) or False}",
+        f"    if {' or '.join(_differs(i) for i in each) or False}:",
+        f"        return {_if_short([*kinds.values()], room)}",
+        "    return False",
     ]
     return _written("changed", "\n".join(lines) + "\n", kinds=kinds)
 
@@ -62,6 +70,21 @@ def changed_function(kinds: Mapping[str, Kinds]) -> Callable[[Any, object], bool
 def _differs(i: int) -> str:
     """0.0 and -0.0 are equal, and two values."""
     return f"new{i} != old{i} or (new{i} is not old{i} and type(new{i}) is float)"
+
+
+def _if_short(kinds: Sequence[Kinds], room: int) -> str:
+    """The expression for the new state; or True where it may be long, or hold one of the many NaNs."""
+    tests, texts = ["not keeper.leaves"], []
+    for i, these in enumerate(kinds):
+        if float in these:
+            tests.append(f"new{i} == new{i}")
+        if these & _TEXTS:
+            texts.append(
+                f"len(new{i})" if these <= _TEXTS else f"(len(new{i}) if type(new{i}) in texts else 0)"
+            )
+    if texts:
+        tests.append(f"{' + '.join(texts)} <= {room}")
+    return f"last if {' and '.join(tests)} else True" if room >= 0 else "True"
 
 
 def _is_like(new: str, old: str, kinds: Kinds, constant: str) -> str:
@@ -78,8 +101,8 @@ def _is_sure(value: str, kinds: Kinds, constant: str) -> str:
     return f"passes({value}, {constant})"
 
 
-def _written(name: str, source: str, **constants: Any) -> Callable[..., bool]:
-    scope = {"passes": passes, **constants}
+def _written(name: str, source: str, **constants: Any) -> Callable[..., Any]:
+    scope = {"passes": passes, "texts": _TEXTS, **constants}
     exec(source, scope)  # noqa: S102  # all that is written in it are names of fields, which are identifiers
-    function: Callable[..., bool] = scope[name]
+    function: Callable[..., Any] = scope[name]
     return function

@@ -26,6 +26,7 @@ from theater.journal.log import SEGMENT_BYTES, Writes
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
 from theater.journal.places import Places
+from theater.journal.protocol import Inlet
 from theater.journal.reading import OpenSegments
 from theater.journal.shelving import Shelving
 from theater.journal.taking import take_folder
@@ -40,6 +41,7 @@ class DiskJournal:
     """A folder, held by this process from `open` to `close`."""
 
     durable = True
+    inlet: Inlet | None = None
     _commits: Commits  # from `open` on, as all below
     _log: Writes
     _index: Index  # as it was at the opening

@@ -1,15 +1,13 @@
 """The journal in memory: the newest events of all chains together, and every content a store keeps.
 
-`append` is the hottest call of a theater, so all work that only a looker needs waits for one: the index of
-events by chain is made when an event is asked for, the Merkle tree when a checkpoint is or leaves pile up.
-Events are weighed many at once, often enough that they never take more than they may.
+`append` is the hottest call of a theater: events are taken in and weighed many at once, often enough that
+they never take more than they may, or when somebody looks. The index of events by chain is made when an event
+is asked for, the Merkle tree when a checkpoint is or leaves pile up.
 """
 
 from __future__ import annotations
 
 import secrets
-from array import array
-from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
@@ -21,15 +19,19 @@ from theater.errors import ContentNotFoundError, HistoryCutError, SetupError
 from theater.event import EVENT_LIMIT
 from theater.journal.contents import Contents
 from theater.journal.handing import Handover, KeySource, key_of, refuse_same
-from theater.journal.heading import heading, time_of
+from theater.journal.heading import time_of
+from theater.journal.protocol import Inlet
+from theater.journal.recent import Recent
 from theater.journal.signer import Signer
 from theater.keys import SigningKey, VerifyKey
 from theater.loop import Future
-from theater.merkle import Frontier
+from theater.merkle import HASH_BYTES, Frontier
 
 T = TypeVar("T")
-_FOLD = 1024  # leaves hashed, and events weighed, at once: half a millisecond, and 10 ns an event
+_BULK = 1024  # events taken in at once: 0.1 ms
+_LEAVES = 8 << 20  # bytes of leaves that wait for a checkpoint: 262,144 events, 0.4 µs each
 _SPARE = 16  # what is over goes together with a 16th of what may stay: to drop events one by one would cost
+_EACH = 4
 KEEP_BYTES = 256 << 20
 
 
@@ -58,20 +60,20 @@ class MemoryJournal:
         self.origin = origin or f"theater/{secrets.token_hex(16)}"
         self.keep = keep
         self.keep_bytes = keep_bytes
-        self.size = 0
         self.on_failure: Callable[[BaseException], None] | None = None
         self.on_room: Callable[[], None] | None = None
         self._signer = Signer(SigningKey.generate() if key is None else key_of(key))
         self._events: deque[bytes] = deque(maxlen=keep)
-        self._leaves: deque[bytes] = deque()
-        self._look_at = 0  # events in the journal when they are weighed next
-        self._weighed = 0  # events that were
+        self._leaves = bytearray()  # of the newest events, 32 bytes each; the others are in the tree
+        self._inlet = Inlet(_EACH, self._take_in)
+        self.inlet: Inlet | None = self._inlet
+        self._taken = 0  # events that were taken in from there
         self._weights: deque[tuple[int, int]] = deque()  # up to which event, and bytes of those from the last
         self._weight = 0  # bytes in all these
         self._frontier = Frontier()
         self._contents = Contents()
-        self._index = _Index()
-        self._ends: dict[bytes, int] = {}  # events of each chain, dropped ones too
+        self._index = Recent()
+        self._ends: dict[bytes, int] = {}  # the newest seq of each chain, of dropped events too
         self._retired: deque[tuple[int, Sequence[bytes]]] = deque()  # chains that end before this number
 
     @property
@@ -80,24 +82,22 @@ class MemoryJournal:
 
     @property
     def last_time(self) -> int:
-        return time_of(self._events[-1]) if self._events else 0
+        events = self._all()
+        return time_of(events[-1]) if events else 0
+
+    @property
+    def size(self) -> int:
+        return self._taken + len(self._inlet.new) // _EACH
 
     @property
     def committed(self) -> int:
         return self.size
 
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
-        self._events.append(data)
-        self._ends[actor] = seq + 1
-        self._leaves.append(leaf)
-        self.size = size = self.size + 1
-        contents = self._contents
-        if blobs:
-            contents.outline(size - 1, blobs)
-        if contents.outlined:
-            contents.drop(before=size - self.keep)
-        if blobs or size >= self._look_at:
-            self._look()
+        new = self._inlet.new
+        new += (actor, seq, data, leaf)
+        if blobs or len(new) >= self._inlet.most:
+            self._take_in(blobs)
 
     def ahead(self, content: bytes) -> None:
         """Nothing takes long here."""
@@ -143,15 +143,17 @@ class MemoryJournal:
         return None
 
     def event(self, actor: bytes, seq: int) -> bytes:
-        return self._events[self.position(actor, seq) - (self.size - len(self._events))]
+        return self._all()[self.position(actor, seq) - (self.size - len(self._events))]
 
     def since(self, actor: bytes, seq: int) -> Iterator[bytes]:
-        start = 0 if seq < 0 else self.position(actor, seq) + 1 - (self.size - len(self._events))
-        return islice(self._events, start, None)
+        events = self._all()
+        start = 0 if seq < 0 else self.position(actor, seq) + 1 - (self.size - len(events))
+        return islice(events, start, None)
 
     def position(self, actor: bytes, seq: int) -> int:
-        oldest = self.size - len(self._events)
-        self._index.follow(self._events, oldest)
+        events = self._all()
+        oldest = self.size - len(events)
+        self._index.follow(events, oldest)
         number = self._index.number(actor, seq)
         if number is None or number < oldest:
             raise HistoryCutError(
@@ -163,18 +165,21 @@ class MemoryJournal:
 
     def kept(self) -> list[bytes]:
         """The bytes of all events that are still here, oldest first."""
-        return [*self._events]
+        return [*self._all()]
 
     def first(self, actor: bytes) -> int:
-        oldest = self.size - len(self._events)
-        self._index.follow(self._events, oldest)
-        return self._ends.get(actor, 0) - self._index.kept(actor, oldest)
+        events = self._all()
+        oldest = self.size - len(events)
+        self._index.follow(events, oldest)
+        return self._ends.get(actor, -1) + 1 - self._index.kept(actor, oldest)
 
     def committed_of(self, actor: bytes) -> int:
-        return self._ends.get(actor, 0)
+        self._all()
+        return self._ends.get(actor, -1) + 1
 
     def retire(self, actors: Sequence[bytes]) -> None:
         """Forget these chains once the last of their events has fallen out."""
+        self._all()
         self._retired.append((self.size, actors))
 
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
@@ -184,6 +189,7 @@ class MemoryJournal:
         return ()
 
     def checkpoint(self) -> Note:
+        self._all()
         self._fold(len(self._leaves))
         return self._signer.sign(Checkpoint(self.origin, self._frontier.size, self._frontier.root()))
 
@@ -193,20 +199,35 @@ class MemoryJournal:
     async def close(self) -> None:
         """Nothing to close: what was kept can still be looked at."""
 
-    def _look(self) -> None:
-        """Weigh what came since the last look, and drop what is too much; in time to look again."""
-        new = islice(reversed(self._events), self.size - self._weighed)
-        weight = sum(map(len, new))
-        self._weights.append((self.size, weight))
+    def _all(self) -> deque[bytes]:
+        """All events that are here, oldest first."""
+        if self._inlet.new:
+            self._take_in()
+        return self._events
+
+    def _take_in(self, blobs: Sequence[bytes] = ()) -> None:
+        """Take in what is new, the last of which these left, and drop what is too much."""
+        new = self._inlet.new
+        self._ends.update(zip(new[::_EACH], new[1::_EACH], strict=True))
+        events = new[2::_EACH]
+        self._events.extend(events)
+        self._leaves += b"".join(new[3::_EACH])
+        new.clear()
+        self._taken += len(events)
+        weight = sum(map(len, events))
+        self._weights.append((self._taken, weight))
         self._weight += weight
-        self._weighed = self.size
+        contents = self._contents
+        if blobs:
+            contents.outline(self._taken - 1, blobs)
+        contents.drop(before=self._taken - self.keep)
         self._weigh_no_more()
-        if self._weight + self._contents.weight > self.keep_bytes:
+        if self._weight + contents.weight > self.keep_bytes:
             self._drop(self.keep_bytes - self.keep_bytes // _SPARE)
-        self._fold(max(0, len(self._leaves) - self.keep))
+        self._fold(len(self._leaves) - _LEAVES)
         self._forget()
-        room = min(self.keep_bytes // _SPARE, self.keep_bytes - self._weight - self._contents.weight)
-        self._look_at = self.size + max(1, min(_FOLD, room // EVENT_LIMIT))
+        room = min(self.keep_bytes // _SPARE, self.keep_bytes - self._weight - contents.weight)
+        self._inlet.most = _EACH * (1 if contents.outlined else max(1, min(_BULK, room // EVENT_LIMIT)))
 
     def _drop(self, most: int) -> None:
         """Drop the oldest events until all that are left take `most` bytes; the newest stays."""
@@ -226,10 +247,13 @@ class MemoryJournal:
             self._weight -= self._weights.popleft()[1]
         return len(self._weights) < before
 
-    def _fold(self, count: int) -> None:
-        append, take = self._frontier.append, self._leaves.popleft
-        for _ in range(count):
-            append(take())
+    def _fold(self, length: int) -> None:
+        """Take so many bytes of the oldest leaves into the tree."""
+        if length > 0:
+            leaves = bytes(self._leaves[:length])
+            self._frontier.late += [leaves[at : at + HASH_BYTES] for at in range(0, length, HASH_BYTES)]
+            self._frontier.fold()
+            del self._leaves[:length]
 
     def _forget(self) -> None:
         """Forget chains that were retired, once their last event has fallen out."""
@@ -258,39 +282,3 @@ class MemoryIngest:
 
     def abort(self) -> None:
         self._chunks = []
-
-
-class _Index:
-    """Where in the log each chain's events are; brought up to date only when somebody looks."""
-
-    __slots__ = ("_chains", "_made_at", "_next")
-
-    def __init__(self) -> None:
-        self._chains: dict[bytes, tuple[int, array[int]]] = {}  # actor: first seq, numbers in the log
-        self._made_at = 0
-        self._next = 0
-
-    def follow(self, events: deque[bytes], oldest: int) -> None:
-        """Take in what was appended since the last look; `oldest` is the number of the first kept event."""
-        if oldest - self._made_at > len(events):  # a whole log later, most of the index names dropped events
-            self._chains.clear()
-            self._made_at = self._next = oldest
-        start = max(self._next, oldest)
-        # from its near end: a deque is reached into block by block
-        new = [*islice(reversed(events), oldest + len(events) - start)]
-        for number, data in enumerate(reversed(new), start):
-            actor, seq = heading(data)
-            chain = self._chains.get(actor)
-            if chain is None or seq != chain[0] + len(chain[1]):
-                chain = self._chains[actor] = seq, array("Q")
-            chain[1].append(number)
-        self._next = oldest + len(events)
-
-    def number(self, actor: bytes, seq: int) -> int | None:
-        first, numbers = self._chains.get(actor, (0, ()))
-        return numbers[seq - first] if 0 <= seq - first < len(numbers) else None
-
-    def kept(self, actor: bytes, oldest: int) -> int:
-        """How many events of a chain have at least the number `oldest`."""
-        _, numbers = self._chains.get(actor, (0, ()))
-        return len(numbers) - bisect_left(numbers, oldest)

@@ -8,7 +8,7 @@ when it is safe.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from theater.checkpoint import Note
 from theater.journal.ahead import Ahead
@@ -43,11 +43,26 @@ class Ingest(Protocol):
         ...
 
 
+class Inlet:
+    """A way into a journal that is no call: `inlet.new += (actor, seq, data, leaf)`, as `append` takes them.
+
+    Once there are `most` of these, `take_in` is called.
+    """
+
+    __slots__ = ("most", "new", "take_in")
+
+    def __init__(self, most: int, take_in: Callable[[], None]) -> None:
+        self.new: list[Any] = []  # a tuple for each event would be one object more for the collector
+        self.most = most
+        self.take_in = take_in
+
+
 class Journal(Protocol):
     """One append-only log of all chains and contents of a theater, under one tree and one key."""
 
     on_failure: Callable[[BaseException], None] | None  # called once, when a batch could not be written
     on_room: Callable[[], None] | None  # called each time `full` turns false
+    inlet: Inlet | None  # a quicker way in for events without blobs
 
     @property
     def origin(self) -> str:

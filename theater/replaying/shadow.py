@@ -63,6 +63,7 @@ class _ReadingJournal(MemoryJournal):
 
     def __init__(self, source: Source) -> None:
         super().__init__(keep=1)
+        self.inlet = None  # all comes to `append`
         self._source = source
 
     def append(

@@ -1,0 +1,148 @@
+"""A simple tell is recorded without a call: byte for byte what the long way writes."""
+
+from __future__ import annotations
+
+import struct
+from itertools import cycle
+from random import Random
+from typing import Any
+
+import pytest
+
+from theater import Actor, ActorRef, Theater, handler
+from theater.journal.memory import MemoryJournal
+from theater.keys import SigningKey
+
+pytestmark = pytest.mark.anyio
+
+ODD_NAN = struct.unpack(">d", bytes.fromhex("fff8000000000001"))[0]
+KEY = SigningKey.generate()
+TELLS: list[tuple[Any, ...]] = [
+    ("count", 1),
+    ("count", 1),
+    ("count", -(2**40)),
+    ("count", 0),
+    ("nothing",),
+    ("call", "Ada"),
+    ("call", "é" * 30),
+    ("call", "x" * 1_100),
+    ("call", "x" * 3_000),
+    ("call", "x" * 5_000),
+    ("measure", 0.5),
+    ("measure", float("nan")),
+    ("measure", ODD_NAN),
+    ("measure", -0.0),
+    ("keep", b"\x00" * 40),
+    ("add", [1, 2]),
+    ("both", 2, "b"),
+    ("meet", None),
+    ("hear", "x" * 70_000),
+    ("count", 2**62),
+]
+
+
+class Simple(Actor):
+    """Each handler changes the state in another way."""
+
+    total: int = 0
+    name: str = ""
+    ratio: float = 0.0
+    data: bytes | None = None
+
+    @handler
+    async def count(self, by: int) -> None:
+        self.total += by
+
+    @handler
+    async def nothing(self) -> None: ...
+
+    @handler
+    async def call(self, name: str) -> None:
+        self.name = name
+
+    @handler
+    async def measure(self, ratio: float) -> None:
+        self.ratio = ratio
+
+    @handler
+    async def keep(self, data: bytes) -> None:
+        self.data = data
+
+    @handler
+    async def add(self, numbers: list[int]) -> None:
+        self.total += sum(numbers)
+
+    @handler
+    async def both(self, total: int, name: str = "") -> None:
+        self.total, self.name = total, name
+
+    @handler
+    async def hear(self, text: str) -> None: ...
+
+    @handler
+    async def pass_on(self, friend: ActorRef[Simple]) -> None:
+        await friend.tell(Simple.count, 7)
+
+    @handler
+    async def meet(self, friend: ActorRef[Simple] | None) -> None: ...
+
+
+class Befriended(Simple):
+    """Its state may hold a ref, which is written as an address."""
+
+    friend: ActorRef[Simple] | None = None
+
+    @handler
+    async def meet(self, friend: ActorRef[Simple] | None) -> None:
+        self.friend = friend
+
+
+async def record(monkeypatch: pytest.MonkeyPatch, actor: Actor, *, quick: bool) -> list[bytes]:
+    """All that the actor's chain holds, in a theater whose clock and ids are the same in every run."""
+
+    def journal(**options: Any) -> MemoryJournal:
+        made = MemoryJournal(**options | {"key": KEY, "origin": f"theater/{'0' * 32}"})
+        if not quick:
+            made.inlet = None
+        return made
+
+    seconds, ids = cycle([5, 6, 7, 3, 8]), Random(0).randbytes  # a clock that is set back now and then
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", journal)
+    async with Theater(clock=lambda: next(seconds), entropy=ids) as theater:
+        ref: ActorRef[Any] = await theater.spawn(actor)
+        for name, *args in TELLS:
+            await ref.tell(name, *args)
+        await ref.tell("meet", ref)
+        await ref.tell("both", 1, name="by its name")
+        await ref.tell("pass_on", ref)
+        await ref.ask("count", 5)
+        await theater.settled()
+        return [event.data for event in theater.chain(ref)]
+
+
+@pytest.mark.parametrize("kind", [Simple, Befriended])
+async def test_the_quick_way_records_what_the_long_way_does(
+    monkeypatch: pytest.MonkeyPatch, kind: type[Simple]
+) -> None:
+    events = await record(monkeypatch, kind(), quick=True)
+
+    assert len(events) == 1 + len(TELLS) + 7
+    assert events == await record(monkeypatch, kind(), quick=False)
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_no_more_wait_to_be_taken_in_than_a_few(
+    monkeypatch: pytest.MonkeyPatch,
+    asks: bool,  # noqa: FBT001
+) -> None:
+    journal = MemoryJournal(keep=10)
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", lambda **_: journal)
+    async with Theater() as theater:
+        ref = await theater.spawn(Simple())
+        for number in range(3_000):
+            await (ref.ask if asks else ref.tell)(Simple.count, number)
+        await theater.settled()
+
+        assert journal.inlet is not None
+        assert len(journal.inlet.new) < 4 * 1024
+        assert (journal.size, len(journal.kept())) == (3_003, 10)
