@@ -6,6 +6,7 @@ its place, and the outcome when it has it.
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from theater import cancelling, leftovers, letters, limits, prompted, settling
@@ -63,13 +64,10 @@ def check_way(target: Cell, envelope: Envelope) -> None:
     raise NotRunningError(text, message=message(target, envelope))
 
 
-async def tell(target: Cell, envelope: Envelope) -> None:
+def tell(target: Cell, envelope: Envelope) -> Awaitable[None]:
     """Give the message its place, waiting for room."""
     asker = sender(target)
-    if asker is None:
-        await place(target, envelope)
-    else:
-        await tell_from(asker, target, envelope)
+    return place(target, envelope) if asker is None else tell_from(asker, target, envelope)
 
 
 async def tell_from(asker: Cell, target: Cell, envelope: Envelope) -> None:
@@ -293,7 +291,9 @@ def record_refusal(turn: Turn | None, target: Cell, envelope: Envelope, error: s
 def record_sent(turn: Turn, target: Cell, envelope: Envelope) -> None:
     """Called by the mailbox when the message gets its place."""
     if turn.cell.theater.records_messages:
-        body = ready(sent_body(target, envelope), envelope)
+        body = sent_body(target, envelope)
+        if envelope.plain is not None:
+            ready(body, envelope)
         turn.cell.theater.recorder.append_prepared(turn.cell, "message/sent", body)
         envelope.sender = turn.triple()
     if envelope.onward is not None:
