@@ -47,6 +47,7 @@ class HandlerPlan:
         "only",
         "priority",
         "raises",
+        "takes_int",
     )
 
     def __init__(
@@ -85,6 +86,7 @@ class HandlerPlan:
         self.fits: Callable[[tuple[Any, ...]], bool] = self._write_fits
         """Whether these arguments, all by their places, travel as they are: scalars of the right types."""
         self.only = self._kinds[0] if len(parameters) == len(self._kinds) == 1 else None
+        self.takes_int = self.only == frozenset({int})  # and nothing else: what is looked at most often
         required = sum(one.is_required for one in self._placed)
         self._least = self._most + 1 if self._required else required  # the quick way fills only places
 

@@ -11,6 +11,7 @@ from theater.codec import ActorAddress, Addressed
 from theater.loop import Cancelled, at_work, running_loop
 from theater.mailbox import Envelope
 from theater.streaming import Stream
+from theater.untyped import NEAR
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -78,7 +79,10 @@ class ActorRef(Addressed, Generic[A_co]):
         if (
             plan is not None
             and not kwargs
-            and plan.fits(args)
+            and (
+                (plan.takes_int and len(args) == 1 and type(args[0]) is int and -NEAR < args[0] < NEAR)
+                or plan.fits(args)
+            )
             and cell.is_open
             and not theater.is_closed
             and running_loop() is cell.loop

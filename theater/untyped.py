@@ -21,6 +21,7 @@ KEYS: frozenset[type] = frozenset({str, bytes, int, bool})
 """Types a map key may have."""
 
 DEEPEST = 60  # levels of one value: the codec takes 64, some of which its place in an event needs
+NEAR = (1 << 30) - 1  # ints of less are one digit, which Python compares in one step
 SURE_BITS = 63  # an int of so many fits without a closer look
 _SHOWN = 200  # characters of a place in an error
 _LEAST, _MOST = -(2**63), 2**64 - 1
