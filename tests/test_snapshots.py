@@ -247,13 +247,14 @@ async def test_a_snapshot_with_many_messages_that_wait_is_not_taken_again_before
 ) -> None:
     async with stage(snapshots=OFTEN) as theater:
         busy = await theater.spawn(Busy(), name="busy")
-        for _ in range(100):
+        busy._cell.theater.slice = float("inf")  # it pauses by count, however long it takes
+        for _ in range(400):
             busy.tell_nowait(Busy.add, 1)
         while len(snapshots(events := list(theater.chain("busy")))) < 2:
             for _ in range(100):
                 await busy.ask(Busy.add, 1)
         first, second, *_ = (event.seq for event in snapshots(events))
-        waited = 101 - sum(
+        waited = 401 - sum(
             event.body.get("handler") == "add" for event in events[:first]
         )  # and the first ask
 
@@ -266,7 +267,8 @@ async def test_messages_that_waited_at_the_last_snapshot_do_not_keep_the_close_f
 ) -> None:
     async with Theater(tmp_path / "t", snapshots=OFTEN) as theater:
         busy = await theater.spawn(Busy(), name="busy")
-        for _ in range(100):
+        busy._cell.theater.slice = float("inf")  # it pauses by count, however long it takes
+        for _ in range(400):
             busy.tell_nowait(Busy.add, 1)
     *_, first, last = (event.kind for event in History(tmp_path / "t").chain("busy"))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from theater.mailbox import Envelope
     from theater.state import Changed
 
-_SLICE_MESSAGES = 64  # that an actor handles in a row while others wait: a yield costs 3 µs, a message 1 µs
+_SLICE_MESSAGES = 256  # that an actor handles in a row while others wait: 0.25 ms; a yield costs 3 µs
 
 
 async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop, in one place: a call is 40 ns
