@@ -162,8 +162,24 @@ class ActorRef(Addressed, Generic[A_co]):
             Exception: whatever the handler declares with `raises=`.
         """
         cell = self._cell
-        reply = cell.theater.pump.promise()
-        envelope = cell.envelope(handler, args, kwargs, reply)
+        theater = cell.theater
+        reply = theater.pump.promise()
+        plan = cell.handlers.get(handler)
+        if (
+            plan is not None
+            and not kwargs
+            and (
+                (plan.takes_int and len(args) == 1 and type(args[0]) is int and -NEAR < args[0] < NEAR)
+                or plan.fits(args)
+            )
+            and cell.is_open
+            and not theater.is_closed
+            and running_loop() is cell.loop
+        ):  # as in `tell`
+            envelope = Envelope(plan, args, kwargs, None, reply)
+            theater.sent += 1
+        else:
+            envelope = cell.envelope(handler, args, kwargs, reply)
         if at_work() is not None:
             return await sending.ask(cell, envelope, reply)
         queue = cell.queue
