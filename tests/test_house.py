@@ -57,6 +57,7 @@ SHELL_TEXT = """
     actor
     waits
     turn
+    relaying
     prompter
     failed
     extras

@@ -127,6 +127,9 @@ class Cell(Mailbox):
         turn = envelope.turn
         if turn is not None:
             sending.record_sent(turn, self, envelope)
+        self.enqueue(envelope)
+
+    def enqueue(self, envelope: Envelope) -> None:
         queue = self.queue
         if queue is None:
             self.queue = Lanes((envelope,)) if self.plan.has_lanes else deque((envelope,))

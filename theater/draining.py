@@ -18,7 +18,7 @@ from theater.loop import pause
 from theater.loop.pump import Waiter
 from theater.plain import write
 from theater.recorder import SHORT
-from theater.settling import Told, record_handled
+from theater.settling import Ended, Told, record_handled
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -32,7 +32,8 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
     """Handle messages, one at a time, until the actor is to end."""
     theater = cell.theater
     recorder, journal, id = theater.recorder, theater.journal, cell.id
-    records, is_durable, inlet = theater.records_messages, journal.durable, journal.inlet
+    records, is_durable = theater.records_messages, journal.durable
+    inlet = journal.inlet if records else None
     new: list[Any] = [] if inlet is None else inlet.new
     before = perf_counter()
     until = before + theater.slice
@@ -69,37 +70,47 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
                 await life.handler_raised(cell, envelope, error)
             else:
-                if cell.turn is not None:
+                turn = cell.turn
+                body: Told | Ended | None = None
+                if inlet is None or reply is not None or changed is True:
+                    pass
+                elif turn is None:
+                    if envelope.plain is None and cell.extras is None:
+                        body = Told(False, args, envelope.sender, changed or UNSET, plan.name)
+                elif not (
+                    turn.held
+                    or turn.tasks
+                    or turn.stops
+                    or turn.prompter
+                    or turn.seq is None
+                    or envelope.onward
+                ):
+                    body = Ended(changed or UNSET, turn.seq)
+                if (
+                    body is not None and inlet is not None
+                ):  # mostly: what the calls below would do, in half the time
+                    time = recorder.clock()
+                    if time > recorder.time:
+                        recorder.time = time
+                    else:
+                        time = recorder.time
+                    seq = cell.events
+                    data = write([VERSION, id, seq, cell.head, time, "message/handled", body])
+                    if len(data) > SHORT:
+                        recorder.append_prepared(cell, "message/handled", body)
+                    else:
+                        cell.events = seq + 1
+                        cell.head = leaf = sha256(b"\0" + data).digest()
+                        new += (id, seq, data, leaf)
+                        if len(new) >= inlet.most:
+                            inlet.take_in()
+                    if changed:
+                        cell.stale = False
+                    cell.turn = None
+                elif turn is not None:
                     _settle(cell, envelope, plain, changed=changed)
                 elif records:
-                    if (
-                        inlet is not None
-                        and reply is None
-                        and envelope.plain is None
-                        and envelope.sender is None
-                        and cell.extras is None
-                        and changed is not True
-                    ):  # the most frequent of all: what the calls below would do, in half the time
-                        body = Told(False, args, None, changed or UNSET, plan.name)
-                        time = recorder.clock()
-                        if time > recorder.time:
-                            recorder.time = time
-                        else:
-                            time = recorder.time
-                        seq = cell.events
-                        data = write([VERSION, id, seq, cell.head, time, "message/handled", body])
-                        if len(data) > SHORT:
-                            recorder.append_prepared(cell, "message/handled", body)
-                        else:
-                            cell.events = seq + 1
-                            cell.head = leaf = sha256(b"\0" + data).digest()
-                            new += (id, seq, data, leaf)
-                            if len(new) >= inlet.most:
-                                inlet.take_in()
-                        if changed:
-                            cell.stale = False
-                    else:
-                        record_handled(cell, envelope, plain, changed)
+                    record_handled(cell, envelope, plain, changed)
                 elif changed:
                     cell.due -= 1  # as an event would
                     cell.stale = True

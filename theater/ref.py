@@ -10,6 +10,7 @@ from theater.channels import Channel
 from theater.codec import ActorAddress, Addressed
 from theater.loop import Cancelled, at_work, running_loop
 from theater.mailbox import Envelope
+from theater.relaying import relay
 from theater.streaming import Stream
 from theater.untyped import NEAR
 
@@ -99,7 +100,8 @@ class ActorRef(Addressed, Generic[A_co]):
             or asker.turn is not None
             or not cell.is_open
         ):  # it leaves a trace with the sender (event, grant used up, refusal), or may stand in its record
-            await sending.tell(cell, envelope)
+            if not relay(asker, cell, envelope):
+                await sending.tell(cell, envelope)
         elif queue is None:
             cell.put(envelope)
         elif len(queue) < cell.capacity and not cell.room:

@@ -29,9 +29,16 @@ class Told(Struct, gc=False):
 
     ask: bool
     args: tuple[Any, ...]
-    sender: None = field(name="from")
+    sender: Triple | None = field(name="from")
     state: dict[str, Any] | UnsetType
     handler: str
+
+
+class Ended(Struct, gc=False):
+    """The same for a tell that is recorded as received."""
+
+    state: dict[str, Any] | UnsetType
+    message: int
 
 
 def record_handled(cell: Cell, envelope: Envelope, answer: Any, changed: Changed) -> None:
