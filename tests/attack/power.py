@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from threading import Lock
+from threading import Lock, current_thread, main_thread
 from typing import Any
 
 from theater.journal.calls import Calls
@@ -35,6 +35,7 @@ class Step:
     at: int = 0
     content: bytes = b""
     promise: Any = None  # what was promised to somebody by then
+    by_loop: bool = False  # else by a thread that works for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,15 @@ class Recorder:
     def _write(self, descriptor: int, content: bytes | bytearray | memoryview, at: int) -> int:
         with self._lock:
             written = self._real.write(descriptor, content, at)
-            self._note(Step("write", file=self._files[descriptor], at=at, content=bytes(content[:written])))
+            self._note(
+                Step(
+                    "write",
+                    file=self._files[descriptor],
+                    at=at,
+                    content=bytes(content[:written]),
+                    by_loop=current_thread() is main_thread(),
+                )
+            )
             return written
 
     def _sync(self, descriptor: int) -> None:

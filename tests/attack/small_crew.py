@@ -14,6 +14,7 @@ import anyio
 from theater import Actor, ActorRef, History, Note, SigningKey, Theater, effect, handler
 from theater.journal import DiskJournal
 from theater.journal.calls import Calls
+from theater.journal.trust import Trust
 
 KEY = SigningKey.from_seed(bytes(range(32)))
 ORIGIN = "theater/0123456789abcdef0123456789abcdef"
@@ -57,6 +58,16 @@ class Teller(Actor):
         return await self.context.effect(double, amount)
 
 
+class Turns(Trust):
+    """Has the loop write whatever it may; of the rest, it stands by at every other batch that it might."""
+
+    is_given = True
+
+    def is_to_be_tried(self) -> bool:
+        self._seen += 1
+        return self._seen % 2 == 0
+
+
 @contextmanager
 def small_journals(
     calls: Calls | None = None,
@@ -69,6 +80,7 @@ def small_journals(
     journal = partial(DiskJournal, calls=calls, origin=origin, segment_bytes=segment_bytes)
     with (
         patch("theater.notary.choice.DiskJournal", journal),
+        patch("theater.journal.writer.Trust", Turns),
         patch("theater.journal.disk.BLOB_LIMIT", blob_bytes),
         patch("theater.journal.log._NEXT", segment_bytes // 2),
         patch("theater.journal.segment.LEAST_AHEAD", 8 << 10),

@@ -111,6 +111,13 @@ def test_the_workload_has_frames_of_every_kind_over_several_segments_and_every_c
     }  # fmt: skip
 
 
+def test_in_the_workload_the_loop_writes_as_well_as_the_thread(trace: Trace) -> None:
+    writes = [step.by_loop for step in trace.steps if step.call == "write"]
+
+    assert writes.count(True) >= 4
+    assert writes.count(False) >= 8
+
+
 async def test_whenever_the_power_goes_what_was_acknowledged_is_there(
     quick_path: Path, trace: Trace, tally: Tally, request: pytest.FixtureRequest
 ) -> None:
