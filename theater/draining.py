@@ -75,7 +75,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                 if inlet is None or reply is not None or changed is True:
                     pass
                 elif turn is None:
-                    if envelope.plain is None and cell.extras is None:
+                    if envelope.plain is None and (cell.extras is None or not cell.extras.put_back):
                         body = Told(False, args, envelope.sender, changed or UNSET, plan.name)
                 elif not (
                     turn.held

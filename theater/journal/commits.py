@@ -17,6 +17,7 @@ from theater.journal.handing import Handover
 from theater.journal.log import Writes
 from theater.journal.opening import Opened
 from theater.journal.pending import LOOK_BYTES, Pending
+from theater.journal.protocol import EACH, Inlet
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 from theater.loop import Future, Loop, TimerHandle
@@ -44,6 +45,8 @@ class Commits:
         """Go on where a folder was opened."""
         self.frontier = opened.frontier  # over all that was appended
         self.forming = Pending(opened.place, frontier=opened.frontier)
+        self.inlet = Inlet(EACH, _nothing)
+        self.absorb: Callable[[], None] = _nothing  # takes in what is there
         self.is_busy = False  # a flush is scheduled, or a batch is at the disk
         self.committed = opened.frontier.size
         self.committed_to = self.forming.base  # position in the log
@@ -62,17 +65,33 @@ class Commits:
         self._timer: TimerHandle | None = None  # set while a batch forms that nobody waits for
         self._loop = loop
         self._breath = Breath(loop, is_needed=self._is_writing)
-        log.watch(loop, self._fail)
+        log.watch(loop, self.fail)
         self._writer = Writer(
             log,
             written=lambda: call(loop, self._written),
-            failed=lambda error: call(loop, self._fail, error),
+            failed=lambda error: call(loop, self.fail, error),
         )
 
     def wake(self) -> None:
         """See to it that what has come in is flushed, once all who are ready to run had their turn."""
         self.is_busy = True
         self._loop.call_soon(self._flush)
+
+    def have_grown(self) -> None:
+        """Events have come into the forming batch: see to it that they are looked at, or flushed."""
+        if len(self.forming.buffer) >= self.forming.look_at:
+            self.look()
+        elif not self.is_busy:
+            self.wake()
+
+    def await_last(self) -> None:
+        """Have the next event end the batch."""
+        self.forming.look_at = self.inlet.most = 0
+
+    def end(self) -> None:
+        """Take in nothing from now on."""
+        self.has_ended = True
+        self.inlet.most = 0
 
     def look(self) -> None:
         """Hash the leaves since the last look, and see whether the forming batch is large enough."""
@@ -89,6 +108,9 @@ class Commits:
     def seal(self) -> None:
         """End the forming batch with a signed checkpoint, and begin the next."""
         self._hurry()
+        self.absorb()
+        if self.has_ended:
+            return
         batch = self.forming
         size = self.frontier.size
         batch.seal(self.signer.sign(Checkpoint(self._origin, size, self.frontier.root())), size)
@@ -128,7 +150,7 @@ class Commits:
     def then(self, future: Future[T], result: T) -> None:
         if self.failed is not None:
             _refuse(future, self.failed)
-        elif not self.forming.is_empty:
+        elif self._holds_some:
             self.forming.waiters.append((future, result))
             if self._timer is not None:
                 self._hurry()
@@ -139,7 +161,7 @@ class Commits:
             future.set_result(result)
 
     def flushed(self) -> Future[None] | None:
-        if self.failed is None and self.forming.is_empty and not self._flying:
+        if self.failed is None and not self._holds_some and not self._flying:
             return None
         future: Future[None] = self._loop.create_future()
         self.then(future, None)
@@ -175,6 +197,11 @@ class Commits:
                 draft.abort()
 
     @property
+    def _holds_some(self) -> bool:
+        """Whether something waits that is not sealed."""
+        return bool(self.inlet.new) or not self.forming.is_empty
+
+    @property
     def _uncommitted(self) -> int:
         """Events on their way."""
         return self.frontier.size - self.committed
@@ -192,8 +219,9 @@ class Commits:
     def _flush(self) -> None:
         if self._flying or self.failed is not None:
             return
-        if self.forming.is_empty:
+        if not self._holds_some:
             self.is_busy = False
+            self.inlet.most = EACH
         elif self.forming.waiters:
             self.seal()
         elif self._timer is None:
@@ -233,18 +261,23 @@ class Commits:
         else:
             self._flush()
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Write no more, and tell all who wait why."""
         if self.failed is not None:
             return  # the end of a notary is seen by two
         self.failed = failed = JournalFailedError(f"the journal could not be written: {error}")
-        self.has_ended = True
+        self.end()
         failed.__cause__ = error
         self.is_busy = True  # for ever: nothing is flushed any more
+        self._loop.call_soon(self._on_failure, failed)  # not in the midst of an append
         for batch in self._unwritten():
             for future, _ in batch.waiters:
                 _refuse(future, failed)
             batch.waiters.clear()
-        self._on_failure(failed)
+
+
+def _nothing() -> None:
+    """Nothing comes in before there is an intake."""
 
 
 def call(loop: Loop, function: Callable[..., None], *arguments: object) -> None:

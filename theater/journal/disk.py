@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from secrets import token_hex
 from typing import TypeVar
-from zlib import crc32
 
 from anyio import to_thread
 
@@ -18,10 +17,11 @@ from theater.journal.ahead import Ahead
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
-from theater.journal.frames import BLOB, BLOB_LIMIT, CHECKED, EVENT, EVENT_CHECKS, pack_head, pack_header
+from theater.journal.frames import BLOB, BLOB_LIMIT
 from theater.journal.handing import Handover, KeySource
-from theater.journal.heading import parent_of, time_of
+from theater.journal.heading import time_of
 from theater.journal.index import Index
+from theater.journal.intake import Intake
 from theater.journal.log import SEGMENT_BYTES, Writes
 from theater.journal.lookup import Lookup
 from theater.journal.opening import Opened
@@ -51,6 +51,7 @@ class DiskJournal:
     _segments: OpenSegments
     _unnamed: Unnamed
     _opened: Opened
+    _intake: Intake
 
     def __init__(
         self,
@@ -66,7 +67,6 @@ class DiskJournal:
 
         A `notary` opens it by its origin, signs and writes instead of this process, which has no key then.
         """
-        self.size = 0
         self.full = False
         self.cut: Path | None = None  # where the bytes of a torn batch are kept that opening cut
         self.on_failure: Callable[[BaseException], None] | None = None
@@ -77,7 +77,6 @@ class DiskJournal:
                 folder, key=key, calls=calls, segment_bytes=segment_bytes, origin=origin
             )
         )
-        self._newest: bytes | None = None
         self._is_open = False
 
     async def open(self) -> None:
@@ -94,7 +93,15 @@ class DiskJournal:
         self._shelving = Shelving(places, self._log, loop=loop)
         self._segments = files = OpenSegments(opened.folder)
         self._lookup = Lookup(opened.folder, places, commits, read_at=files.read_at)
-        self.size = opened.index.size
+        self._intake = Intake(
+            commits,
+            places=places,
+            lookup=self._lookup,
+            unnamed=self._unnamed,
+            size=opened.index.size,
+            most=self._log.most,
+        )
+        self.inlet = commits.inlet
         self.cut = opened.cut
         self._is_open = True
 
@@ -105,7 +112,7 @@ class DiskJournal:
             await until_done(flushed)
             flushed.exception()  # was told to all who waited; here it only ends the journal
         self._is_open = False
-        self._commits.has_ended = True
+        self._commits.end()
         self._log.unwatch()
         await to_thread.run_sync(self._end)
 
@@ -119,7 +126,12 @@ class DiskJournal:
 
     @property
     def last_time(self) -> int:
-        return self._index.last_time if self._newest is None else time_of(self._newest)
+        newest = self._intake.newest
+        return self._index.last_time if newest is None else time_of(newest)
+
+    @property
+    def size(self) -> int:
+        return self._intake.size
 
     @property
     def committed(self) -> int:
@@ -131,31 +143,11 @@ class DiskJournal:
 
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes] = ()) -> None:
         commits = self._commits
+        commits.absorb()
         if commits.has_ended:
             raise commits.refusal()
-        if self._unnamed.sizes:
-            self._unnamed.name(commits.forming, data, blobs)
-        positions = self._places.events.get(actor)
-        if positions is None:
-            if self._places.is_found(actor):
-                self._lookup.verify_head(actor, parent_of(data))
-            positions = self._places.going_on(actor, seq)
-        if seq != positions[0] + len(positions) - 1:
-            raise ValueError(f"event {seq} of {actor.hex()} where {self._places.count(actor)} is the next")
-        batch = commits.forming
-        buffer = batch.buffer
-        positions.append(batch.base + len(buffer))
-        length = len(data)
-        check = EVENT_CHECKS[length] if length < CHECKED else crc32(pack_head(length, EVENT))
-        buffer += pack_header(crc32(data, check), length, EVENT)
-        buffer += data
-        commits.frontier.late.append(leaf)
-        self._newest = data
-        self.size += 1
-        if len(buffer) >= batch.look_at:
-            commits.look()
-        elif not commits.is_busy:
-            commits.wake()
+        self._intake.append(actor, seq, data, leaf, blobs)
+        commits.have_grown()
 
     def ahead(self, content: bytes) -> Ahead | None:
         if len(content) <= BLOB_LIMIT or self._commits.has_ended:
@@ -215,12 +207,14 @@ class DiskJournal:
         return self._commits.flushed()
 
     def event(self, actor: bytes, seq: int) -> bytes:
+        self._intake.absorb()
         return self._lookup.event(actor, seq)
 
     def since(self, actor: bytes, seq: int) -> Iterator[bytes]:
         return self._lookup.since(None if seq < 0 else self.position(actor, seq))
 
     def position(self, actor: bytes, seq: int) -> int:
+        self._intake.absorb()
         return self._lookup.position(actor, seq)
 
     def first(self, actor: bytes) -> int:
@@ -246,7 +240,7 @@ class DiskJournal:
         """Let go of the folder as a crash does: what is not committed is lost, and nothing is tidied up."""
         if self._is_open:
             self._is_open = False
-            self._commits.has_ended = True
+            self._commits.end()
             self._log.unwatch()
             self._commits.stop()
             self._let_go()
@@ -284,7 +278,7 @@ class DiskJournal:
         batch.files.append((draft, digest, content))
         batch.file_bytes += len(content)
         if batch.weight >= BATCH_BYTES:
-            batch.look_at = 0  # the event that names it ends the batch
+            commits.await_last()
         self._unnamed.publish(digest, len(content))
         commits.weigh()
         if not commits.is_busy:

@@ -20,7 +20,7 @@ from theater.event import EVENT_LIMIT
 from theater.journal.contents import Contents
 from theater.journal.handing import Handover, KeySource, key_of, refuse_same
 from theater.journal.heading import time_of
-from theater.journal.protocol import Inlet
+from theater.journal.protocol import EACH, Inlet
 from theater.journal.recent import Recent
 from theater.journal.signer import Signer
 from theater.keys import SigningKey, VerifyKey
@@ -31,7 +31,6 @@ T = TypeVar("T")
 _BULK = 1024  # events taken in at once: 0.1 ms
 _LEAVES = 8 << 20  # bytes of leaves that wait for a checkpoint: 262,144 events, 0.4 µs each
 _SPARE = 16  # what is over goes together with a 16th of what may stay: to drop events one by one would cost
-_EACH = 4
 KEEP_BYTES = 256 << 20
 
 
@@ -65,7 +64,7 @@ class MemoryJournal:
         self._signer = Signer(SigningKey.generate() if key is None else key_of(key))
         self._events: deque[bytes] = deque(maxlen=keep)
         self._leaves = bytearray()  # of the newest events, 32 bytes each; the others are in the tree
-        self._inlet = Inlet(_EACH, self._take_in)
+        self._inlet = Inlet(EACH, self._take_in)
         self.inlet: Inlet | None = self._inlet
         self._taken = 0  # events that were taken in from there
         self._weights: deque[tuple[int, int]] = deque()  # up to which event, and bytes of those from the last
@@ -87,7 +86,7 @@ class MemoryJournal:
 
     @property
     def size(self) -> int:
-        return self._taken + len(self._inlet.new) // _EACH
+        return self._taken + len(self._inlet.new) // EACH
 
     @property
     def committed(self) -> int:
@@ -208,10 +207,10 @@ class MemoryJournal:
     def _take_in(self, blobs: Sequence[bytes] = ()) -> None:
         """Take in what is new, the last of which these left, and drop what is too much."""
         new = self._inlet.new
-        self._ends.update(zip(new[::_EACH], new[1::_EACH], strict=True))
-        events = new[2::_EACH]
+        self._ends.update(zip(new[::EACH], new[1::EACH], strict=True))
+        events = new[2::EACH]
         self._events.extend(events)
-        self._leaves += b"".join(new[3::_EACH])
+        self._leaves += b"".join(new[3::EACH])
         new.clear()
         self._taken += len(events)
         weight = sum(map(len, events))
@@ -227,7 +226,7 @@ class MemoryJournal:
         self._fold(len(self._leaves) - _LEAVES)
         self._forget()
         room = min(self.keep_bytes // _SPARE, self.keep_bytes - self._weight - contents.weight)
-        self._inlet.most = _EACH * (1 if contents.outlined else max(1, min(_BULK, room // EVENT_LIMIT)))
+        self._inlet.most = EACH * (1 if contents.outlined else max(1, min(_BULK, room // EVENT_LIMIT)))
 
     def _drop(self, most: int) -> None:
         """Drop the oldest events until all that are left take `most` bytes; the newest stays."""

@@ -17,6 +17,7 @@ from theater.keys import VerifyKey
 from theater.loop import Future
 
 T = TypeVar("T")
+EACH = 4  # things that an event puts into an inlet
 
 
 class Ingest(Protocol):
@@ -46,7 +47,7 @@ class Ingest(Protocol):
 class Inlet:
     """A way into a journal that is no call: `inlet.new += (actor, seq, data, leaf)`, as `append` takes them.
 
-    Once there are `most` of these, `take_in` is called.
+    Once there are `most` of these, `take_in` is called. An event that comes so has at most 1,024 bytes.
     """
 
     __slots__ = ("most", "new", "take_in")

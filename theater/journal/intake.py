@@ -1,0 +1,126 @@
+"""The intake of a journal in a folder: puts events into the batch that forms, and knows where each is.
+
+Short ones lie in the inlet first and are taken in many at once: framed, checked and joined without a step of
+Python for each, which costs 3,000 instructions less. What looks at the batch takes them in before.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate, chain, groupby, repeat
+from operator import add
+from zlib import crc32
+
+from theater.journal.commits import Commits
+from theater.journal.frames import CHECKED, EVENT, EVENT_CHECKS, HEADER_BYTES, pack_head, pack_header
+from theater.journal.heading import parent_of
+from theater.journal.lookup import Lookup
+from theater.journal.places import Places
+from theater.journal.protocol import EACH
+from theater.journal.unnamed import Unnamed
+
+_BULK = 256  # events that are taken in at once, about 64 KB
+
+
+class Intake:
+    """Takes in the events of one open journal."""
+
+    def __init__(
+        self, commits: Commits, *, places: Places, lookup: Lookup, unnamed: Unnamed, size: int, most: int
+    ) -> None:
+        """Go on behind `size` events; `most` may wait for the disk."""
+        self._commits = commits
+        self._places = places
+        self._lookup = lookup
+        self._unnamed = unnamed
+        self._size = size
+        self._inlet = commits.inlet
+        self._bulk = EACH * min(_BULK, most // 8)
+        self._newest: bytes | None = None
+        self._inlet.take_in = self._take_in
+        commits.absorb = self.absorb
+
+    @property
+    def size(self) -> int:
+        """How many events there are, in the inlet too."""
+        return self._size + len(self._inlet.new) // EACH
+
+    @property
+    def newest(self) -> bytes | None:
+        """The bytes of the newest event that came since the opening."""
+        return self._inlet.new[-2] if self._inlet.new else self._newest
+
+    def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes]) -> None:
+        """Take in an event of any length, behind those in the inlet."""
+        if self._unnamed.sizes:
+            self._unnamed.name(self._commits.forming, data, blobs)
+        positions = self._positions(actor, seq, data)
+        batch = self._commits.forming
+        buffer = batch.buffer
+        positions.append(batch.base + len(buffer))
+        length = len(data)
+        check = EVENT_CHECKS[length] if length < CHECKED else crc32(pack_head(length, EVENT))
+        buffer += pack_header(crc32(data, check), length, EVENT)
+        buffer += data
+        self._commits.frontier.late.append(leaf)
+        self._newest = data
+        self._size += 1
+
+    def absorb(self) -> None:
+        """Take in all that is in the inlet.
+
+        If that fails, for an index lied where a chain ends, so does the journal: others have appended too.
+        """
+        new = self._inlet.new
+        if not new:
+            return
+        try:
+            self._take(new[::EACH], new[1::EACH], new[2::EACH], new[3::EACH])
+        except Exception as error:  # noqa: BLE001 - whatever it is, events were lost, and all must hear of it
+            self._commits.fail(error)
+        new.clear()
+
+    def _take_in(self) -> None:
+        commits = self._commits
+        if not commits.has_ended:
+            self.absorb()
+        if commits.has_ended:
+            self._inlet.new.clear()
+            raise commits.refusal()
+        commits.have_grown()
+        self._inlet.most = self._bulk  # until nothing is scheduled that takes in what comes
+
+    def _take(self, actors: list[bytes], seqs: list[int], events: list[bytes], leaves: list[bytes]) -> None:
+        batch = self._commits.forming
+        if self._unnamed.sizes:
+            for data in events:
+                self._unnamed.name(batch, data, ())
+        lengths = [*map(len, events)]
+        here = batch.base + len(batch.buffer)
+        places = [*accumulate(map(add, lengths, repeat(HEADER_BYTES)), initial=here)]
+        at = 0
+        for actor, run in groupby(actors):
+            end = at + len([*run])
+            positions = self._positions(actor, seqs[at], events[at])
+            if end - at > 1 and seqs[at:end] != [*range(seqs[at], seqs[at] + end - at)]:
+                raise ValueError(f"events {seqs[at:end]} of {actor.hex()} do not follow each other")
+            positions.extend(places[at:end])
+            at = end
+        checks = map(crc32, events, map(EVENT_CHECKS.__getitem__, lengths))
+        headers = map(pack_header, checks, lengths, repeat(EVENT))
+        batch.buffer += b"".join(chain.from_iterable(zip(headers, events, strict=True)))
+        self._commits.frontier.late += leaves
+        self._newest = events[-1]
+        self._size += len(events)
+
+    def _positions(self, actor: bytes, seq: int, data: bytes) -> array[int]:
+        """The positions of a chain, for that of its next event, which is this one, to be added."""
+        positions = self._places.events.get(actor)
+        if positions is None:
+            if self._places.is_found(actor):
+                self._lookup.verify_head(actor, parent_of(data))
+            positions = self._places.going_on(actor, seq)
+        if seq != positions[0] + len(positions) - 1:
+            raise ValueError(f"event {seq} of {actor.hex()} where {self._places.count(actor)} is the next")
+        return positions
