@@ -69,6 +69,16 @@ class Relay(Actor):
         await self.to().tell(Relay.count_and_hop, 0, text=text)
 
     @handler
+    async def echo(self, anything: Any) -> Any:
+        return anything
+
+    @handler
+    async def tell_and_echo(self, anything: Any) -> Any:
+        self.seen += 1
+        await self.to().tell(Relay.take, 1)
+        return anything
+
+    @handler
     async def total(self, number: int) -> int:
         await self.to().tell(Relay.take, number)
         return self.seen
@@ -162,6 +172,19 @@ PROGRAM: list[tuple[Any, ...]] = [
     ("fail",),
     ("hop", 1),
 ]
+ANSWERS = [
+    None,
+    1,
+    2**63,
+    "é",
+    float("nan"),
+    -0.0,
+    b"\x01",
+    [1],
+    {"b": 1, "a": {2, 1}},
+    "x" * 1_100,
+    "x" * 70_000,
+]
 
 
 async def play(folder: Path | None) -> list[bytes]:
@@ -180,6 +203,10 @@ async def play(folder: Path | None) -> list[bytes]:
         for ref in (first, second, third):
             await ref.tell("name", text="by its name")
             await ref.ask("total", 5)
+            await theater.settled()
+        for answer in ANSWERS:
+            await first.ask("echo", answer)
+            await first.ask("tell_and_echo", answer)
             await theater.settled()
         await third.tell("count_and_hop", 3)
         await first.ask("again", 5)

@@ -18,7 +18,7 @@ from theater.loop import pause
 from theater.loop.pump import Waiter
 from theater.plain import write
 from theater.recorder import SHORT
-from theater.settling import Ended, Told, record_handled
+from theater.settling import AS_THEY_ARE, Ended, Told, record_handled
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -41,6 +41,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
     waiter = Waiter(theater.pump, cell.loop)
     envelope: Envelope | None
     args: Any
+    plain: Any
     while True:
         if cell.signals:
             envelope = cell.signals[0]
@@ -52,7 +53,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             cell.current = envelope = cell.queue.popleft()
             if cell.room:
                 sending.let_in(cell)
-            plan, args, plain = envelope.plan, envelope.args, None
+            plan, args, plain = envelope.plan, envelope.args, UNSET
             call = plan.call
             try:
                 if plan.only is not None and args:  # one argument, by its place: 70 ns less
@@ -72,11 +73,16 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             else:
                 turn = cell.turn
                 body: Told | Ended | None = None
-                if inlet is None or reply is not None or changed is True:
-                    pass
+                if (
+                    inlet is None
+                    or changed is True
+                    or (reply is not None and (type(plain) not in AS_THEY_ARE or envelope.sender is not None))
+                ):
+                    pass  # what follows is not for all
                 elif turn is None:
                     if envelope.plain is None and (cell.extras is None or not cell.extras.put_back):
-                        body = Told(False, args, envelope.sender, changed or UNSET, plan.name)
+                        asks = reply is not None
+                        body = Told(asks, args, envelope.sender, changed or UNSET, plain, plan.name)
                 elif not (
                     turn.held
                     or turn.tasks
@@ -85,10 +91,8 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     or turn.seq is None
                     or envelope.onward
                 ):
-                    body = Ended(changed or UNSET, turn.seq)
-                if (
-                    body is not None and inlet is not None
-                ):  # mostly: what the calls below would do, in half the time
+                    body = Ended(changed or UNSET, plain, turn.seq)
+                if body is not None and inlet is not None:  # mostly: the calls below take twice as long
                     time = recorder.clock()
                     if time > recorder.time:
                         recorder.time = time
