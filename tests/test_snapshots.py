@@ -62,6 +62,16 @@ class Leaf(Actor):
         raise ValueError("as told")
 
 
+class Simple(Actor):
+    """Asks nothing, and is a number: its messages are recorded on the quick way."""
+
+    total: int = 0
+
+    @handler
+    async def add(self, amount: int) -> None:
+        self.total += amount
+
+
 class Busy(Actor):
     """Does a little of everything that lasts."""
 
@@ -199,6 +209,18 @@ async def test_a_snapshot_is_taken_each_so_many_events(stage: Callable[..., Thea
         taken = [event.seq for event in snapshots(theater.chain("busy"))]
 
     assert len(taken) in {9, 10}
+    assert {later - earlier for earlier, later in pairwise(taken)} == {11}
+
+
+async def test_one_that_is_only_told_things_is_written_down_as_often(stage: Callable[..., Theater]) -> None:
+    async with stage(snapshots=Snapshots(events=10)) as theater:
+        leaf = await theater.spawn(Simple(), name="simple")
+        for _ in range(100):
+            await leaf.tell(Simple.add, 1)
+            await theater.settled()
+
+        taken = [event.seq for event in snapshots(theater.chain("simple"))]
+
     assert {later - earlier for earlier, later in pairwise(taken)} == {11}
 
 

@@ -104,6 +104,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                         recorder.append_prepared(cell, "message/handled", body)
                     else:
                         cell.events = seq + 1
+                        cell.weight += len(data)
                         cell.head = leaf = sha256(b"\0" + data).digest()
                         new += (id, seq, data, leaf)
                         if len(new) >= inlet.most:
