@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from theater.codec import BODY_DEPTH, LIMIT, Outlined, decode, encode
+from theater.codec import BODY_DEPTH, LIMIT, Outlined, decode, encode, pack
 from theater.errors import MalformedError
 from theater.parts import TOTAL, Get, Put, content_of, part, whole
 
@@ -22,8 +22,10 @@ _CONTAINERS = frozenset({list, tuple, set, frozenset})
 _REF_BYTES = 1 + 1 + 34 + 9  # an outlined value, without the header of its extension
 
 
-def outline(body: Any, put: Put) -> Any:
+def outline(body: Any, put: Put, *, prepared: Any = None) -> Any:
     """Replace what is too large for an event by `Outlined`; `put` keeps the bytes and gives their SHA-256.
+
+    The body may come `prepared`, too: to sort a hundred thousand keys again would take as long as the rest.
 
     First a `state` that packs to over 32 KiB; then every bytes value over 1,024 bytes, wherever it is; then
     each part (a member of the map or list `body`) that still packs to over 32 KiB; then, largest first, as
@@ -35,7 +37,10 @@ def outline(body: Any, put: Put) -> Any:
     """
     parts: Any = body if type(body) in (dict, list) else [body]
     room = BODY_DEPTH - (parts is body)
-    packed = {key: encode(part, name=f"body.{key}", depth=room) for key, part in _members(parts)}
+    if prepared is not None and parts is body:
+        packed = {key: pack(prepared[key]) for key, _ in _members(parts)}
+    else:
+        packed = {key: encode(part, name=f"body.{key}", depth=room) for key, part in _members(parts)}
     if sum(map(len, packed.values())) <= _LONG_BYTES:
         return body
     small: Any = parts.copy()

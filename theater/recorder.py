@@ -88,7 +88,7 @@ class Recorder:
         except TOO_LARGE as error:
             raise unwritable(error) from None
         if len(data) > SHORT:
-            data, blobs = self._shorten(line, kind, data, plain)
+            data, blobs = self._shorten(line, kind, data, body, plain)
             head = event_hash(data)
             self.journal.append(line.id, seq, data, head, blobs)
         else:
@@ -106,7 +106,9 @@ class Recorder:
         line.weight += len(data)
         return seq
 
-    def _shorten(self, line: Chained, kind: str, data: bytes, plain: Any) -> tuple[bytes, tuple[bytes, ...]]:
+    def _shorten(
+        self, line: Chained, kind: str, data: bytes, body: Any, plain: Any
+    ) -> tuple[bytes, tuple[bytes, ...]]:
         """Move large values out of the event, each into a blob under its own hash."""
         blobs: list[bytes] = []
         before, journal = line.weight, self.journal
@@ -121,8 +123,8 @@ class Recorder:
 
         self.bulk = len(data)
         if plain is None:
-            plain = decode(data, limit=len(data), depth=EVENT_DEPTH)[6]
-        shorter = outline(plain, keep)
+            plain, body = decode(data, limit=len(data), depth=EVENT_DEPTH)[6], None
+        shorter = outline(plain, keep, prepared=body)
         if blobs:
             data = event_bytes(
                 line.id, line.events, line.head, self.time, kind, prepare(shorter, depth=BODY_DEPTH)
