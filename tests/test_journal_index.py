@@ -16,9 +16,12 @@ from theater.journal import DiskJournal, Reader
 from theater.journal import frames as kinds
 from theater.journal.calls import Calls
 from theater.journal.folder import FOLDERS
-from theater.journal.frames import Commit, frame, frontier_payload
+from theater.journal.frames import HEADER_BYTES, Commit, frame, frontier_payload, read_frames
+from theater.journal.heading import heading
 from theater.journal.marks import Format
 from theater.journal.opening import Opened, open_folder
+from theater.journal.table import Tabling
+from theater.journal.walk import Batch, Place
 from theater.keys import SigningKey
 from theater.merkle import Frontier
 
@@ -207,3 +210,30 @@ async def test_a_stub_keeps_its_place_in_chain_and_tree(forger: Forger) -> None:
         with pytest.raises(HistoryCutError, match="removed"):
             look(ACTOR, 0)
     await journal.close()
+
+
+@pytest.mark.parametrize("last", [2**7, 0xCF, 2**8, 2**16, 2**32])
+def test_an_event_is_placed_by_its_number_however_wide_that_is(last: int) -> None:
+    head, seqs = bytes(32), range(last - 3, last + 3)
+    parts = [(kinds.EVENT, event(seq, head)) for seq in seqs]
+
+    tabling = tabling_of(parts)
+
+    first, offsets = tabling.rows[ACTOR]
+    chunk = b"".join([frame(*part) for part in parts])
+    assert (first, len(offsets), tabling.size) == (seqs[0], 6, 6)
+    assert [heading(chunk[offset + HEADER_BYTES :]) for offset in offsets] == [(ACTOR, seq) for seq in seqs]
+    for wrong in (parts[:2] + parts[3:], [*parts, parts[-1]], parts[::-1]):
+        with pytest.raises(CorruptJournalError, match="expected event"):
+            tabling_of(wrong)
+
+
+def tabling_of(parts: Sequence[Part]) -> Tabling:
+    """What one batch with these frames makes of a log that had nothing."""
+    commit = Commit(1, 0, 0, f"{ORIGIN}\n{len(parts)}\n".encode())
+    chunk = b"".join([frame(*part) for part in [*parts, (kinds.COMMIT, commit.payload())]])
+    found = read_frames(memoryview(chunk), 0)
+    assert found is not None
+    tabling = Tabling(ORIGIN, size=0)
+    tabling.add(Batch(Place(1, 1), len(chunk), chunk, 0, found, commit))
+    return tabling

@@ -18,8 +18,8 @@ _NIL = b"\xc0"
 _PARENT = b"\xc4\x20"
 _PARENT_BYTES = 34
 _STOPPED = b"\xadactor/stopped"
-ONE_BYTE, TWO_BYTES = 0xCC, 0xCD  # follow; an integer below is its own byte
-_WIDTHS = {ONE_BYTE: 1, TWO_BYTES: 2, 0xCE: 4, 0xCF: 8}
+ONE_BYTE, TWO_BYTES, FOUR_BYTES = 0xCC, 0xCD, 0xCE  # follow; an integer below is its own byte
+_WIDTHS = {ONE_BYTE: 1, TWO_BYTES: 2, FOUR_BYTES: 4, 0xCF: 8}
 _SMALL = 0x80
 _TEXT, _LONGEST = 0xA0, 31  # a text of at most 31 bytes begins with one that says how long it is
 

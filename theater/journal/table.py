@@ -11,6 +11,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import accumulate
+from struct import Struct
 
 from theater.errors import CorruptJournalError, MalformedError
 from theater.event import event_hash
@@ -29,6 +30,7 @@ from theater.journal.frames import (
 from theater.journal.heading import (
     ACTOR_BYTES,
     EVENT_START,
+    FOUR_BYTES,
     ONE_BYTE,
     STUB_START,
     TWO_BYTES,
@@ -39,8 +41,13 @@ from theater.journal.heading import (
 from theater.journal.walk import Batch
 from theater.merkle import EMPTY_ROOT, HASH_BYTES
 
-_EVENT_ACTOR = len(EVENT_START)
+_EVENT_SEQ = len(EVENT_START) + ACTOR_BYTES
 _STUB_ACTOR = len(STUB_START)
+_STUB_SEQ = _STUB_ACTOR + ACTOR_BYTES
+_read_lead = Struct(
+    f">{len(EVENT_START)}x{ACTOR_BYTES}sBI"
+).unpack_from  # actor, first byte of seq, four behind
+_SHIFTS = {ONE_BYTE: 24, TWO_BYTES: 16, FOUR_BYTES: 0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,30 +136,31 @@ class Tabling:
             self._begin(batch)
         elif batch.place.offset == 0:
             raise _corrupt(batch, "a frontier first", "none")
-        chunk = batch.chunk
+        chunk, rows = batch.chunk, self.rows
         here = batch.base - HEADER_BYTES
         for kind, start, end in batch.frames:
-            if kind == EVENT:
-                self._place(batch, start + _EVENT_ACTOR, here + start)
+            if kind == EVENT:  # a million of them take most of the time
+                actor, seq, more = _read_lead(chunk, start)
+                if seq >= ONE_BYTE:
+                    seq = more >> _SHIFTS[seq] if seq in _SHIFTS else unsigned(chunk, start + _EVENT_SEQ)[0]
+                row = rows.get(actor)
+                if row is None or seq != row[0] + len(row[1]):
+                    row = self._begin_row(batch, actor, seq)
+                row[1].append(here + start)
+                self.size += 1
             elif kind == BLOB:
                 self.digests += chunk[start : start + DIGEST_BYTES]
                 self.blobs.append(here + start)
             elif kind == FILE:
                 self.files.append(read_file(chunk[start:end]))
             elif kind == STUB:
-                self._place(batch, start + _STUB_ACTOR, here + start)
+                actor = chunk[start + _STUB_ACTOR : start + _STUB_SEQ]
+                self._begin_row(batch, actor, unsigned(chunk, start + _STUB_SEQ)[0])[1].append(here + start)
+                self.size += 1
         self._commit(batch)
 
-    def _place(self, batch: Batch, actor_at: int, offset: int) -> None:
-        """Note where the next event of a chain is; a million of them take most of the time."""
-        chunk = batch.chunk
-        after = actor_at + ACTOR_BYTES
-        actor = chunk[actor_at:after]
-        seq = chunk[after]
-        if seq == TWO_BYTES:
-            seq = chunk[after + 1] << 8 | chunk[after + 2]
-        elif seq >= ONE_BYTE:
-            seq, _ = unsigned(chunk, after)
+    def _begin_row(self, batch: Batch, actor: bytes, seq: int) -> tuple[int, array[int]]:
+        """The row of a chain, for its event `seq` to be added, which must be the next."""
         row = self.rows.get(actor)
         if row is None:
             expected = seq if self._counted is None else self._counted(actor)
@@ -160,8 +168,7 @@ class Tabling:
         first, offsets = row
         if seq != first + len(offsets):
             raise _corrupt(batch, f"event {first + len(offsets)} of {actor.hex()}", f"event {seq}")
-        offsets.append(offset)
-        self.size += 1
+        return row
 
     def _begin(self, batch: Batch) -> None:
         """Compare the frontier at the start of a batch with the commit before it."""
