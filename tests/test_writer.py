@@ -78,7 +78,7 @@ def test_a_write_that_takes_long_is_waited_for_only_a_moment_and_harms_no_later_
     log: Any = GatedLog()
     synced = [Event(), Event()]
     told = iter(synced)
-    writer = Writer(log, written=lambda: next(told).set(), failed=nothing)
+    writer = Writer(log, written=lambda _: next(told).set(), failed=nothing)
 
     writer.submit(batch())
     writer.let_begin()
@@ -135,7 +135,7 @@ def trusted(log: QuickLog, **tells: Any) -> Writer:
 
 def test_a_loop_that_found_a_disk_quick_for_long_writes_to_it_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     log, told = QuickLog(monkeypatch), []
-    writer = Writer(cast("Any", log), written=lambda: told.append(True), failed=nothing)
+    writer = Writer(cast("Any", log), written=lambda _: told.append(True), failed=nothing)
 
     done = []
     for _ in range(40):
@@ -168,6 +168,36 @@ def test_a_loop_leaves_to_the_thread_what_is_large_or_needs_preparation(
     assert log.by_loop == [False, False]
 
 
+def test_a_process_that_was_forked_leaves_the_log_to_the_one_it_came_from(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = QuickLog(monkeypatch)
+    writer = trusted(log)
+    monkeypatch.setattr("theater.journal.writer.getpid", lambda: os.getpid() + 1)
+
+    writer.commit(batch())
+    writer.stop()
+
+    assert log.by_loop == [False]  # by the thread, which a forked process has not
+
+
+def test_a_batch_that_is_submitted_again_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, told = QuickLog(monkeypatch), list[Pending]()
+    first, second, third = batch(), batch(), batch()
+
+    writer = trusted(log, written=told.append)
+    writer.commit(first)
+    writer.again(first)
+    writer.submit(second)
+    writer.again(second)
+    assert writer._at_work.acquire(timeout=30)  # as if ctrl-C came before it began to write
+    writer.again(third)
+    writer.stop()
+
+    assert log.by_loop == [True, False, False]
+    assert told == [first, second, second, third]
+
+
 def test_a_disk_that_stalls_stops_the_loop_only_once(monkeypatch: pytest.MonkeyPatch) -> None:
     log = QuickLog(monkeypatch, takes=(0, 31))
     writer = trusted(log)
@@ -182,7 +212,7 @@ def test_a_disk_that_stalls_stops_the_loop_only_once(monkeypatch: pytest.MonkeyP
 def test_a_write_that_the_loop_stands_by_for_too_long_is_told_of_later() -> None:
     log: Any = GatedLog()
     told = Event()
-    writer = Writer(log, written=told.set, failed=nothing)
+    writer = Writer(log, written=lambda _: told.set(), failed=nothing)
     writer._trust.note(is_quick=True)
 
     is_done = writer.commit(batch())

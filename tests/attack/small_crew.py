@@ -61,7 +61,9 @@ class Teller(Actor):
 class Turns(Trust):
     """Has the loop write whatever it may; of the rest, it stands by at every other batch that it might."""
 
-    is_given = True
+    @property
+    def is_given(self) -> bool:
+        return True
 
     def is_to_be_tried(self) -> bool:
         self._seen += 1

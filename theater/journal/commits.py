@@ -18,6 +18,7 @@ from theater.journal.log import Writes
 from theater.journal.opening import Opened
 from theater.journal.pending import LOOK_BYTES, Pending
 from theater.journal.protocol import EACH, Inlet
+from theater.journal.steps import Steps, call, refuse
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 from theater.loop import Future, Loop, TimerHandle
@@ -64,18 +65,19 @@ class Commits:
         self._flying: deque[Pending] = deque()  # sealed; the first is at the disk
         self._timer: TimerHandle | None = None  # set while a batch forms that nobody waits for
         self._loop = loop
+        self._steps = steps = Steps(loop, cut_off=self.fail)
         self._breath = Breath(loop, is_needed=self._is_writing)
         log.watch(loop, self.fail)
         self._writer = Writer(
             log,
-            written=lambda: call(loop, self._written),
+            written=lambda batch: call(loop, steps.take, self._written, batch),
             failed=lambda error: call(loop, self.fail, error),
         )
 
     def wake(self) -> None:
         """See to it that what has come in is flushed, once all who are ready to run had their turn."""
+        self._steps.soon(self._flush)
         self.is_busy = True
-        self._loop.call_soon(self._flush)
 
     def have_grown(self) -> None:
         """Events have come into the forming batch: see to it that they are looked at, or flushed."""
@@ -95,6 +97,9 @@ class Commits:
 
     def look(self) -> None:
         """Hash the leaves since the last look, and see whether the forming batch is large enough."""
+        self._steps.take(self._look)
+
+    def _look(self) -> None:
         batch = self.forming
         self.frontier.fold()
         batch.look_at = len(batch.buffer) + LOOK_BYTES
@@ -123,13 +128,18 @@ class Commits:
         self.weigh()
 
     def _submit(self, batch: Pending) -> None:
-        if not batch.waiters:
-            self._writer.submit(batch)
-        elif self._writer.commit(batch):
-            self._loop.call_soon(self._written)
-            return
-        if self._breath.begin() and batch.waiters:
-            self._writer.let_begin()
+        try:
+            if not batch.waiters:
+                self._writer.submit(batch)
+            elif self._writer.commit(batch):
+                self._steps.soon(self._written, batch)
+                return
+            if self._breath.begin() and batch.waiters:
+                self._writer.let_begin()
+        except BaseException as error:  # ctrl-C, which mostly comes here: nothing is lost by it
+            self._writer.again(batch)
+            self._steps.survived = error
+            raise
 
     def _is_writing(self) -> bool:
         return not (self.has_ended or (self._writer.is_at_rest and not self._flying))
@@ -149,12 +159,12 @@ class Commits:
 
     def then(self, future: Future[T], result: T) -> None:
         if self.failed is not None:
-            _refuse(future, self.failed)
+            refuse(future, self.failed)
         elif self._holds_some:
             self.forming.waiters.append((future, result))
             if self._timer is not None:
-                self._hurry()
                 self.wake()
+                self._hurry()
         elif self._flying:
             self._flying[-1].waiters.append((future, result))
         elif not future.done():
@@ -225,7 +235,7 @@ class Commits:
         elif self.forming.waiters:
             self.seal()
         elif self._timer is None:
-            self._timer = self._loop.call_later(_LINGER, self._linger_no_more)
+            self._timer = self._loop.call_later(_LINGER, self._steps.take, self._linger_no_more)
 
     def _linger_no_more(self) -> None:
         if not self.has_ended:
@@ -237,57 +247,52 @@ class Commits:
         if timer is not None:
             timer.cancel()
 
-    def _written(self) -> None:
-        """The first of the sealed batches is on the disk."""
-        batch = self._flying.popleft()
-        self.committed = batch.size
-        self.committed_to = batch.base + len(batch.buffer)
-        self.note = batch.note or self.note
-        if self._flying:
-            self._submit(self._flying[0])
-        elif self.forming.waiters or self._uncommitted >= self._enough:
-            self.seal()
+    def _written(self, batch: Pending) -> None:
+        """The first of the sealed batches is on the disk; one that was submitted again comes here twice."""
+        if not self._flying or self._flying[0] is not batch:
+            return
+        try:
+            self._flying.popleft()
+            self.committed = batch.size
+            self.committed_to = batch.base + len(batch.buffer)
+            self.note = batch.note or self.note
+            if self._flying:
+                self._submit(self._flying[0])
+            elif self.forming.waiters or self._uncommitted >= self._enough:
+                self.seal()
+        finally:
+            self._answer(batch)
+
+    def _answer(self, batch: Pending) -> None:
         for future, result in batch.waiters:
             if not future.done():
                 future.set_result(result)
         if not self._flying:
-            self._loop.call_soon(self._turn, _TURNS, len(batch.waiters))
+            self._steps.soon(self._turn, _TURNS, len(batch.waiters))
         self.weigh()
 
     def _turn(self, left: int, answered: int) -> None:
         """Let those who were answered come again before the next batch is sealed; each turn costs 4 µs."""
         if left and len(self.forming.waiters) < answered:
-            self._loop.call_soon(self._turn, left - 1, answered)
+            self._steps.soon(self._turn, left - 1, answered)
         else:
             self._flush()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Write no more, and tell all who wait why."""
         if self.failed is not None:
             return  # the end of a notary is seen by two
-        self.failed = failed = JournalFailedError(f"the journal could not be written: {error}")
+        why = str(error) or type(error).__name__
+        self.failed = failed = JournalFailedError(f"the journal could not be written: {why}")
         self.end()
         failed.__cause__ = error
         self.is_busy = True  # for ever: nothing is flushed any more
         self._loop.call_soon(self._on_failure, failed)  # not in the midst of an append
         for batch in self._unwritten():
             for future, _ in batch.waiters:
-                _refuse(future, failed)
+                refuse(future, failed)
             batch.waiters.clear()
 
 
 def _nothing() -> None:
     """Nothing comes in before there is an intake."""
-
-
-def call(loop: Loop, function: Callable[..., None], *arguments: object) -> None:
-    """Call back on the loop, unless it is closed: then nobody is left to tell."""
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(function, *arguments)
-
-
-def _refuse(future: Future[T], failed: JournalFailedError) -> None:
-    if not future.done():
-        refusal = JournalFailedError(str(failed))
-        refusal.__cause__ = failed.__cause__
-        future.set_exception(refusal)

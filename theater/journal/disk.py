@@ -146,8 +146,14 @@ class DiskJournal:
         commits.absorb()
         if commits.has_ended:
             raise commits.refusal()
-        self._intake.append(actor, seq, data, leaf, blobs)
-        commits.have_grown()
+        try:
+            self._intake.append(actor, seq, data, leaf, blobs)
+            commits.have_grown()
+        except Exception:
+            raise  # before anything was changed, or told by the journal itself
+        except BaseException as error:  # ctrl-C: half of the event may be there
+            commits.fail(error)
+            raise
 
     def ahead(self, content: bytes) -> Ahead | None:
         if len(content) <= BLOB_LIMIT or self._commits.has_ended:

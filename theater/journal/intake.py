@@ -77,9 +77,12 @@ class Intake:
             return
         try:
             self._take(new[::EACH], new[1::EACH], new[2::EACH], new[3::EACH])
-        except Exception as error:  # noqa: BLE001 - whatever it is, events were lost, and all must hear of it
+        except BaseException as error:  # whatever it is, events were lost, and all must hear of it
             self._commits.fail(error)
-        new.clear()
+            if not isinstance(error, Exception):
+                raise  # ctrl-C
+        finally:
+            new.clear()
 
     def _take_in(self) -> None:
         commits = self._commits

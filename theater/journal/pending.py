@@ -33,6 +33,7 @@ class Pending:
         "file_bytes",
         "files",
         "finish",
+        "is_written",
         "look_at",
         "note",
         "room",
@@ -54,6 +55,7 @@ class Pending:
         self.look_at = LOOK_BYTES  # bytes in the buffer
         self.begun: Callable[[], None] = _nobody  # told when it is written, and only the sync is left
         self.finish: Callable[[], None] | None = None  # what is due once it is on the disk
+        self.is_written = False  # and synced
         self.size = 0  # events up to its end, known once it is sealed
         self.note: Note | None = None  # likewise
         if frontier is not None:

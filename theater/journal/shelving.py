@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from theater.journal.commits import call
 from theater.journal.log import Writes
 from theater.journal.places import Places
+from theater.journal.steps import call
 from theater.journal.table import Table
 from theater.loop import Loop
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from os import getpid
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, RLock, Thread
 
 from theater.journal.log import Writes
 from theater.journal.pending import Pending
@@ -27,9 +29,10 @@ class Writer:
     """A thread of its own between an event loop and a disk."""
 
     def __init__(
-        self, log: Writes, *, written: Callable[[], None], failed: Callable[[Exception], None]
+        self, log: Writes, *, written: Callable[[Pending], None], failed: Callable[[Exception], None]
     ) -> None:
         """Start the thread; it calls `written` after each batch, or `failed` once and then writes no more."""
+        self._process = getpid()  # one that it forks has no such thread, and is not to write here
         self.is_at_rest = True  # waits for a batch
         self._log = log
         self._written = written
@@ -37,22 +40,20 @@ class Writer:
         self._batches: SimpleQueue[Pending | None] = SimpleQueue()
         self._begun = Lock()  # held while a batch is to begin
         self._trust = Trust()
-        self._at_work = Lock()  # held by the thread that works on the log
-        self._stands_by: list[None] = []  # holds something while the loop does; who takes that out tells
-        self._done = Lock()  # opened when a batch is done that the loop stands by
-        self._done.acquire()
+        self._at_work = RLock()  # held by the thread that works on the log
+        self._stands_by: list[Lock] = []  # holds one while the loop does, opened when the batch is written
         self._thread = Thread(target=self._run, name="theater-journal", daemon=True)
         self._thread.start()
 
     def commit(self, batch: Pending) -> bool:
         """Submit a batch that somebody waits for; says whether it is on the disk by now.
 
-        Then `written` is not called for it.
+        Then `written` is not called for it. Who is cut off, by ctrl-C, knows nothing, and submits it `again`.
         """
         trust = self._trust
         if len(batch.buffer) > _SMALL or batch.files:
             self.submit(batch)
-        elif trust.is_given and self._log.is_plain(batch) and self._at_work.acquire(blocking=False):
+        elif self._may_write_here(batch) and self._at_work.acquire(blocking=False):
             return self._write_here(batch)
         elif self.is_at_rest and trust.is_to_be_tried():
             return self._stand_by(batch)
@@ -66,6 +67,16 @@ class Writer:
         self.is_at_rest = False
         self._batches.put(batch)
 
+    def again(self, batch: Pending) -> None:
+        """Submit a batch that may have been submitted; it is written once, and `written` is called if it was.
+
+        Who was cut off at any instant of `commit`, by ctrl-C, calls it: `written` may come a second time.
+        """
+        with suppress(RuntimeError):  # this thread was not at work
+            self._at_work.release()
+        self._stands_by.clear()
+        self.submit(batch)
+
     def let_begin(self) -> None:
         """Stand still until the batch that was submitted is written, or a moment has passed."""
         if self._begun.acquire(timeout=_PATIENCE):
@@ -76,16 +87,16 @@ class Writer:
         self._batches.put(None)
         self._thread.join()
 
+    def _may_write_here(self, batch: Pending) -> bool:
+        return self._trust.is_given and self._log.is_plain(batch) and getpid() == self._process
+
     def _write_here(self, batch: Pending) -> bool:
         begun = time.perf_counter()
         try:
-            self._log.write(batch)
+            self._write_once(batch)
         except Exception as error:  # noqa: BLE001 - as in `_run`
             self._failed(error)
             return False
-        except BaseException:  # ctrl-C: the thread writes all of it again, at the same place
-            self.submit(batch)
-            raise
         finally:
             self._at_work.release()
         self._trust.note(is_quick=time.perf_counter() - begun < QUICK)
@@ -93,31 +104,20 @@ class Writer:
 
     def _stand_by(self, batch: Pending) -> bool:
         """Stand still until the thread has it on the disk, or a moment has passed."""
-        self._stands_by.append(None)
+        done = Lock()  # of this batch alone: what is left of one that was cut off opens no other
+        done.acquire()
+        self._stands_by.append(done)
         self.submit(batch)
-        try:
-            is_quick = self._done.acquire(timeout=QUICK) or not self._leave()
-        except BaseException:  # ctrl-C
-            if not self._leave():
-                self._written()
-            raise
+        is_quick = done.acquire(timeout=QUICK) or self._stood_by() is None
         self._trust.note(is_quick=is_quick)
         return is_quick
 
-    def _leave(self) -> bool:
-        """Stand by no longer, unless it is done at this moment."""
-        if self._is_stood_by():
-            return True
-        self._done.acquire()  # the writer is about to open it
-        return False
-
-    def _is_stood_by(self) -> bool:
-        """Whether the loop stands by; for one of both threads only."""
+    def _stood_by(self) -> Lock | None:
+        """Let the loop stand by no longer; None if it does not any more. For one of both threads only."""
         try:
-            self._stands_by.pop()
+            return self._stands_by.pop()
         except IndexError:
-            return False
-        return True
+            return None
 
     def _begin(self) -> None:
         if self._begun.locked():  # else the loop's patience had an end
@@ -132,10 +132,16 @@ class Writer:
             self._failed(error)
 
     def _write(self, batch: Pending) -> None:
-        self._log.write(batch)
-        if self._is_stood_by():
-            self._done.release()
+        self._write_once(batch)
+        done = self._stood_by()
+        if done is not None:
+            done.release()
         else:
-            self._written()
+            self._written(batch)
         self._log.look_ahead()
         self.is_at_rest = self._batches.empty()
+
+    def _write_once(self, batch: Pending) -> None:
+        if not batch.is_written:  # else the next may stand in another segment already
+            self._log.write(batch)
+            batch.is_written = True
