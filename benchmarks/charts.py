@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.families.messages import LIMITS
-from benchmarks.families.theater import DURABLE, OFF, RECORDED
+from benchmarks.families.theater import DURABLE, OFF, RECORDED, SIGNED
 from benchmarks.kinds import LIMIT, UVLOOP, Family
 from benchmarks.page import short
 from benchmarks.panels import Lines, Points, panels
 from benchmarks.report import Report, sections
 
-OURS = {OFF.name: "#0b7a75", RECORDED.name: "#19a79b", DURABLE.name: "#7cc8bd"}
+OURS = {OFF.name: "#0b7a75", RECORDED.name: "#19a79b", SIGNED.name: "#4fb8ab", DURABLE.name: "#7cc8bd"}
 OURS |= {"unrecorded": OURS[OFF.name], "notary": "#4f9a5d"}  # of the family `busy`
 BARE = dict.fromkeys((limit.name for limit in LIMITS), "#999999") | {
     LIMIT: "#222222",

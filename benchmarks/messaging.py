@@ -1,4 +1,4 @@
-"""The messaging cases on Theater: without a record, recorded in memory, and recorded in a folder."""
+"""The messaging cases on Theater: without a record, recorded in memory, signed there, and in a folder."""
 
 from __future__ import annotations
 
@@ -48,12 +48,18 @@ class Member(Actor):
 
 def theater(system: str, folder: Path) -> Theater:
     match system:
-        case "recorded":
+        case "recorded" | "signed":
             return Theater()
         case "durable":
             return Theater(folder / "theater")
         case _:
             return Theater(record_messages=False)
+
+
+def sign(stage: Theater, system: str) -> None:
+    """End with a signature over all that was recorded, where that is what is measured."""
+    if system == "signed":
+        stage.checkpoint()
 
 
 async def tell(count: int, folder: Path, *, system: str) -> float:
@@ -64,6 +70,7 @@ async def tell(count: int, folder: Path, *, system: str) -> float:
             for number in range(count):
                 await sink.tell(Sink.take, number)
             handled = await sink.ask(Sink.count)
+            sign(stage, system)
     if handled != count:
         raise ValueError(f"{handled} of {count} messages were handled")
     return watch.rate(count)
@@ -79,6 +86,7 @@ async def ask(count: int, folder: Path, *, system: str, outstanding: int) -> flo
 
         with Stopwatch() as watch:
             await asyncio.gather(*(ask_in_turn() for _ in range(outstanding)))
+            sign(stage, system)
     return watch.rate(count)
 
 
@@ -92,6 +100,7 @@ async def ring(hops: int, folder: Path, *, system: str) -> float:
         with Stopwatch() as watch:
             await members[0].tell(Member.hop, hops)
             await _arrived.wait()
+            sign(stage, system)
     return watch.rate(hops)
 
 
@@ -100,6 +109,7 @@ async def spawn(count: int, folder: Path, *, system: str) -> float:
         with Stopwatch() as watch:
             for echo in [await stage.spawn(Echo()) for _ in range(count)]:
                 await echo.stop()
+            sign(stage, system)
     return watch.rate(count)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from benchmarks.families.theater import DURABLE, OFF, RECORDED, on
+from benchmarks.families.theater import DURABLE, OFF, RECORDED, SIGNED, on
 from benchmarks.kinds import LIMIT, Family, System, Work
 from benchmarks.peers import PEERS
 
@@ -77,5 +77,5 @@ MESSAGES = Family(
     "messages",
     "Messages",
     WORKS,
-    (*LIMITS, *on("benchmarks.messaging", OFF, RECORDED, SYNCED), *PEERS),
+    (*LIMITS, *on("benchmarks.messaging", OFF, RECORDED, SIGNED, SYNCED), *PEERS),
 )

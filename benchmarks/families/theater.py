@@ -1,4 +1,4 @@
-"""Theater as it is measured: without a record, recorded in memory, recorded in a folder."""
+"""Theater as it is measured: without a record, recorded in memory, signed there, recorded in a folder."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ RECORDED = System(
     "`Theater()`: every message is an event in its actor's hash-linked chain, in memory",
     argument="recorded",
     on_uvloop=True,
+)
+SIGNED = System(
+    "signed",
+    "",
+    "the same, and at the end one signed checkpoint over all events, with the tree that it needs",
+    argument="signed",
 )
 DURABLE = System(
     "durable",
