@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import struct
 from itertools import cycle
+from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
 from theater import Actor, ActorRef, Theater, handler
+from theater.codec import BODY_DEPTH, pack, prepare
 from theater.journal.memory import MemoryJournal
 from theater.keys import SigningKey
+from theater.recorder import Recorder
+from theater.snapshots import take
 
 pytestmark = pytest.mark.anyio
 
@@ -146,3 +150,34 @@ async def test_no_more_wait_to_be_taken_in_than_a_few(
         assert journal.inlet is not None
         assert len(journal.inlet.new) < 4 * 1024
         assert (journal.size, len(journal.kept())) == (3_003, 10)
+
+
+@pytest.mark.real_clock
+@pytest.mark.parametrize("records", [True, False])
+async def test_messages_that_wait_stand_in_a_snapshot_in_canonical_form(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    records: bool,  # noqa: FBT001
+) -> None:
+    found: list[tuple[int, bytes, bytes]] = []
+    usual = Recorder.append_prepared
+
+    def append(recorder: Recorder, line: Any, kind: str, body: Any, plain: Any = None) -> int:
+        if kind == "actor/snapshot":
+            canonical = pack(prepare(plain, depth=BODY_DEPTH))
+            found.append((len(plain.get("mailbox", ())), pack(body), canonical))
+        return usual(recorder, line, kind, body, plain)
+
+    monkeypatch.setattr(Recorder, "append_prepared", append)
+    async with Theater(tmp_path / "theater", record_messages=records) as theater:
+        ref: ActorRef[Any] = await theater.spawn(Simple())
+        for name, *args in TELLS:
+            ref.tell_nowait(name, *args)
+        ref.tell_nowait("meet", ref)
+        ref.tell_nowait("add", numbers=[3, 4])
+        ref.tell_nowait("both", 1, name="by its name")
+        take(ref._cell)
+
+    count, packed, canonical = found[0]
+    assert count == len(TELLS) + 3
+    assert packed == canonical

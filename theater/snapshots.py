@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from theater.codec import BODY_DEPTH, prepare
 from theater.errors import DiskFullError, SetupError
 from theater.turn import received_body
 
@@ -75,7 +76,7 @@ def take(cell: Cell) -> None:
     before, recorder = cell.weight, cell.theater.recorder
     recorder.bulk = 0
     body = full_body(cell)
-    cell.record("actor/snapshot", body)
+    recorder.append_prepared(cell, "actor/snapshot", _prepared(cell, body), body)
     cell.cost = cell.weight - before
     cell.weight = 0
     cell.stale = False
@@ -99,6 +100,21 @@ def at_close(cell: Cell) -> None:
             take(cell)
         elif part:
             cell.record("actor/snapshot", part)
+
+
+def _prepared(cell: Cell, body: dict[str, Any]) -> object:
+    """The same ready to be packed; most messages that wait are as they are, so it takes half the time."""
+    if "mailbox" not in body:
+        return prepare(body, name="body", depth=BODY_DEPTH)
+    waiting, letters = undelivered(cell), body["mailbox"]
+    unrecorded = len(letters) - len(waiting)
+    are_ready = [False] * unrecorded + [one.plain is None for one in waiting]
+    prepared: Any = prepare(body | {"mailbox": None}, name="body", depth=BODY_DEPTH)
+    prepared["mailbox"] = [
+        letter if is_ready else prepare(letter, name="message", depth=BODY_DEPTH - 2)
+        for letter, is_ready in zip(letters, are_ready, strict=True)
+    ]
+    return prepared
 
 
 @contextmanager
