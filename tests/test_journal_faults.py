@@ -27,6 +27,7 @@ from journal_disks import (
 from theater.errors import CorruptJournalError, DiskFullError, FolderError, JournalFailedError
 from theater.journal import DiskJournal
 from theater.journal.calls import Calls
+from theater.journal.held import SEGMENT_SHIFT
 from theater.journal.opening import Opened, open_folder
 from theater.keys import SigningKey
 
@@ -137,6 +138,36 @@ async def test_after_a_cut_the_log_goes_on_where_it_was_whole(
     assert str(ends[-2]) in caplog.text
     assert reopen(tmp_path).index.size == 7
     assert len(list((tmp_path / "cut").iterdir())) == 2
+
+
+async def test_a_folder_whose_last_segment_is_all_torn_can_be_closed_and_opened_again_and_again(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "theater"
+    scribe, journal = await two_segments(folder)
+    journal.abandon()
+    torn = folder / "segments" / "00000002"
+    torn.write_bytes(torn.read_bytes()[:100])
+
+    for _ in range(3):
+        journal = DiskJournal(folder, key=KEY, segment_bytes=5_000)
+        await journal.open()
+        assert journal.size == len(scribe.events) - 1
+        await journal.close()
+
+    assert sorted(path.name for path in (folder / "segments").iterdir()) == ["00000001"]
+    assert not list((folder / "indexes").glob("*"))
+
+
+async def two_segments(folder: Path) -> tuple[Scribe, DiskJournal]:
+    """A log whose second segment has one event."""
+    journal = DiskJournal(folder, key=KEY, segment_bytes=5_000)
+    await journal.open()
+    scribe = Scribe(journal)
+    while not scribe.seq or journal.position(scribe.actor, scribe.seq - 1) >> SEGMENT_SHIFT == 1:
+        scribe.write("x" * 500)
+        await committed(journal)
+    return scribe, journal
 
 
 async def test_a_bit_flipped_before_the_last_batch_is_damage_and_nothing_is_changed(tmp_path: Path) -> None:

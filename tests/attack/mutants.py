@@ -152,6 +152,57 @@ MUTANTS = [
         "            if False:",
         "test_verify.py::test_a_rewritten_journal_is_shown_by_a_checkpoint_kept_elsewhere",
     ),
+    # -- who writes, and what is made ready for it
+    Mutant(
+        "a disk that stalled is trusted all the same",
+        "theater/journal/trust.py",
+        "        self._quick = 0\n",
+        "",
+        "test_trust.py::test_each_stall_takes_the_trust_away_for_twice_as_long_up_to_a_thousand_batches",
+    ),
+    Mutant(
+        "a process that was forked writes over what its parent has signed",
+        "theater/journal/writer.py",
+        " and getpid() == self._process",
+        "",
+        "test_writer.py::test_a_process_that_was_forked_leaves_the_log_to_the_one_it_came_from",
+    ),
+    Mutant(
+        "the loop writes while the next segment is to be taken",
+        "theater/journal/log.py",
+        "            and (is_prepared or batch.end.offset < self.segment_bytes - _NEXT)\n",
+        "",
+        "test_following.py::test_batches_are_written_while_the_next_segment_is_being_made",
+    ),
+    Mutant(
+        "a segment that cannot be made is no failure",
+        "theater/journal/log.py",
+        "            if not is_full(error):\n                raise\n",
+        "",
+        "test_following.py::test_a_segment_that_cannot_be_made_is_a_failure_of_the_writer",
+    ),
+    Mutant(
+        "a segment in which nothing was written is closed as the last",
+        "theater/journal/log.py",
+        "        self._go_back()\n",
+        "",
+        "test_journal_faults.py"
+        "::test_a_folder_whose_last_segment_is_all_torn_can_be_closed_and_opened_again_and_again",
+    ),
+    Mutant(
+        "a batch that is submitted again is written again",
+        "theater/journal/writer.py",
+        "        if not batch.is_written:",
+        "        if True:",
+        "test_writer.py::test_a_batch_that_is_submitted_again_is_written_once",
+    ),
+    Mutant(
+        "a journal goes on from a step that was cut off",
+        "theater/journal/steps.py",
+        "                self._cut_off(error)",
+        "                pass",
+        "test_steps.py::test_a_step_that_is_cut_off_is_told_unless_it_is_whole_all_the_same",
+    ),
     # -- store
     Mutant(
         "a kept copy is not hashed on its way out",

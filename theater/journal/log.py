@@ -197,9 +197,26 @@ class Log:
         if self._next is not None:
             self._calls.unlink(self._folder.segment(self._next.number))
         self._current.finish()
+        self._go_back()
         self._indexing.finish()
         mark = Closed(self._current.number, self._current.end, size, root)
         write_file(self._calls, self._folder.path / "closed", str(mark).encode(), tmp=self._folder.tmp)
+
+    def _go_back(self) -> None:
+        """Drop a segment in which nothing was written: a torn batch was cut, and it holds no more.
+
+        For whoever opens the folder next, the log ends in the one before it.
+        """
+        number = self._current.number - 1
+        if self._current.end or number not in self._folder.numbers():
+            return
+        self._current.close()
+        for path in (self._folder.segment(number + 1), self._folder.index(number)):
+            if path.exists():
+                self._calls.unlink(path)
+        end = len(self._folder.read(number, 0).rstrip(b"\0"))  # of a note, which ends a batch
+        self._current = Segment(self._folder.segment(number), number, end=end, calls=self._calls)
+        self._current.finish()
 
     def close(self) -> None:
         self._indexing.give_up()
