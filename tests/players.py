@@ -141,8 +141,11 @@ class Player(Addressed):
     def record(self, kind: str, body: dict[str, object]) -> int:
         return self.house.recorder.append(self.line, kind, body)
 
-    def record_ready(self, kind: str, body: dict[str, object]) -> int:
+    def record_ready(self, kind: str, body: object) -> int:
         return self.house.recorder.append_prepared(self.line, kind, body)
+
+    def promise(self) -> Future[Any]:
+        return self.loop.create_future()
 
     def place(self) -> Place:
         return Place(self.id, self.line.events - 1, self.line.head or b"")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from theater.loop import Task, start
+from theater.loop import Future, Task, start
 from theater.store import Stores
 from theater.store.decision import Place
 from theater.store.fold import Fold, fold_of
@@ -24,10 +25,13 @@ if TYPE_CHECKING:
 class StoreOwner:
     """The actor that a store supervisor works for."""
 
-    __slots__ = ("_cell", "tasks")
+    __slots__ = ("_cell", "grants", "promise", "record_ready", "tasks")
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
+        self.grants: Grants | None = cell.options.grants
+        self.promise: Callable[[], Future[Any]] = cell.theater.pump.promise
+        self.record_ready: Callable[[str, object], int] = partial(cell.theater.recorder.append_prepared, cell)
         self.tasks: set[Task[None]] = set()
 
     @property
@@ -37,10 +41,6 @@ class StoreOwner:
     @property
     def name(self) -> str:
         return self._cell.name
-
-    @property
-    def grants(self) -> Grants | None:
-        return self._cell.options.grants
 
     @property
     def prompter(self) -> Prompter | None:
@@ -56,17 +56,17 @@ class StoreOwner:
         return self._cell.theater
 
     def ask_of_context(self) -> Prompter | None:
-        return self._cell.asked().prompter
+        cell = self._cell
+        turn = cell.turn
+        if turn is None or turn.seq is None or cell.theater.is_cutting:
+            turn = cell.asked()
+        return turn.prompter
 
     def record(self, kind: str, body: dict[str, object]) -> int:
         cell = self._cell
         if kind == "store/new" and "error" not in body:
             _lend(cell.theater, str(body["store"]), store_supervisor(cell))
         return cell.theater.recorder.append_prepared(cell, kind, ready(body))
-
-    def record_ready(self, kind: str, body: dict[str, object]) -> int:
-        cell = self._cell
-        return cell.theater.recorder.append_prepared(cell, kind, body)
 
     def place(self) -> Place:
         cell = self._cell

@@ -22,6 +22,7 @@ from theater.journal.steps import Steps, call, refuse
 from theater.journal.walk import Place
 from theater.journal.writer import Writer
 from theater.loop import Future, Loop, TimerHandle
+from theater.loop.promise import give_results
 
 T = TypeVar("T")
 BATCH_BYTES = 8 << 20  # a batch with more takes no further request
@@ -160,7 +161,7 @@ class Commits:
     def then(self, future: Future[T], result: T) -> None:
         if self.failed is not None:
             refuse(future, self.failed)
-        elif self._holds_some:
+        elif self.inlet.new or not self.forming.is_empty:
             self.forming.waiters.append((future, result))
             if self._timer is not None:
                 self.wake()
@@ -264,17 +265,18 @@ class Commits:
             self._answer(batch)
 
     def _answer(self, batch: Pending) -> None:
-        for future, result in batch.waiters:
-            if not future.done():
-                future.set_result(result)
+        give_results(batch.waiters)
         if not self._flying:
             self._steps.soon(self._turn, _TURNS, len(batch.waiters))
         self.weigh()
 
-    def _turn(self, left: int, answered: int) -> None:
+    def _turn(self, left: int, answered: int, came: int = 0) -> None:
         """Let those who were answered come again before the next batch is sealed; each turn costs 4 µs."""
-        if left and len(self.forming.waiters) < answered:
-            self._steps.soon(self._turn, left - 1, answered)
+        coming = len(self.forming.waiters)
+        if coming > came:  # and others are on their way: the pump resumes 64 in a turn
+            left = _TURNS
+        if left and coming < answered:
+            self._steps.soon(self._turn, left - 1, answered, coming)
         else:
             self._flush()
 

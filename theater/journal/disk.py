@@ -17,7 +17,7 @@ from theater.journal.ahead import Ahead
 from theater.journal.blobs import DiskIngest
 from theater.journal.calls import Calls, content_errors, failure
 from theater.journal.commits import BATCH_BYTES, Commits
-from theater.journal.frames import BLOB, BLOB_LIMIT
+from theater.journal.frames import BLOB_LIMIT
 from theater.journal.handing import Handover, KeySource
 from theater.journal.heading import time_of
 from theater.journal.index import Index
@@ -99,7 +99,7 @@ class DiskJournal:
             lookup=self._lookup,
             unnamed=self._unnamed,
             size=opened.index.size,
-            most=self._log.most,
+            log=self._log,
         )
         self.inlet = commits.inlet
         self.cut = opened.cut
@@ -165,21 +165,10 @@ class DiskJournal:
 
     def put(self, digest: bytes, content: bytes, *, kept: bool) -> None:
         del kept  # a folder keeps all contents
-        commits, size = self._commits, len(content)
-        if size > BLOB_LIMIT:
+        if len(content) > BLOB_LIMIT:
             self._put_file(digest, content)
-            return
-        if commits.has_ended:
-            raise commits.refusal()
-        if self._lookup.holds(digest):
-            return
-        batch = commits.forming
-        if len(batch.buffer) + size > batch.room:
-            with content_errors():
-                batch.has_room_to(self._log.reserve(batch.end_with(size)))
-        self._index.held.place(digest, batch.add(BLOB, digest, content))
-        if not commits.is_busy:
-            commits.wake()
+        else:
+            self._intake.put(digest, content)
 
     async def prepare_key(self, new: KeySource | None) -> Handover:
         prepare = partial(self._opened.keys.prepare, new, current=self.key, origin=self.origin)

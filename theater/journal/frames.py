@@ -37,6 +37,7 @@ BLOB_LIMIT = 1 << 20  # larger contents are files
 PAYLOAD_LIMIT = BLOB_LIMIT + DIGEST_BYTES
 
 pack_head = struct.Struct(">IB").pack  # length, kind
+pack_lead = struct.Struct(">IB32s").pack  # length, kind, digest
 pack_check = struct.Struct(">I").pack
 pack_header = struct.Struct(">IIB").pack  # CRC, length, kind
 read_header = struct.Struct(">IIB").unpack_from  # CRC, length, kind

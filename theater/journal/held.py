@@ -57,6 +57,13 @@ class Held:
         else:
             self._others[digest] = position
 
+    def take_new(self, digest: bytes, position: int) -> bool:
+        """Note where a blob will be; False if it may be here already: then nothing was noted."""
+        position &= _KEPT_BITS
+        if digest in self.files or digest in self._others:
+            return False
+        return self._blobs.setdefault(_first_bits(digest)[0] & _KEPT_BITS, position) == position
+
     def take(self, table: Table) -> None:
         """Note all that a segment holds."""
         digests, count = table.digests, len(table.blobs)

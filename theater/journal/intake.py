@@ -1,4 +1,4 @@
-"""The intake of a journal in a folder: puts events into the batch that forms, and knows where each is.
+"""The intake of a journal in a folder: puts events and contents into the batch that forms, and knows where each is.
 
 Short ones lie in the inlet first and are taken in many at once: framed, checked and joined without a step of
 Python for each, which costs 3,000 instructions less. What looks at the batch takes them in before.
@@ -12,9 +12,11 @@ from itertools import accumulate, chain, groupby, repeat
 from operator import add
 from zlib import crc32
 
+from theater.journal.calls import content_errors
 from theater.journal.commits import Commits
-from theater.journal.frames import CHECKED, EVENT, EVENT_CHECKS, HEADER_BYTES, pack_head, pack_header
+from theater.journal.frames import BLOB, CHECKED, EVENT, EVENT_CHECKS, HEADER_BYTES, pack_head, pack_header
 from theater.journal.heading import parent_of
+from theater.journal.log import Writes
 from theater.journal.lookup import Lookup
 from theater.journal.places import Places
 from theater.journal.protocol import EACH
@@ -27,16 +29,18 @@ class Intake:
     """Takes in the events of one open journal."""
 
     def __init__(
-        self, commits: Commits, *, places: Places, lookup: Lookup, unnamed: Unnamed, size: int, most: int
+        self, commits: Commits, *, places: Places, lookup: Lookup, unnamed: Unnamed, size: int, log: Writes
     ) -> None:
-        """Go on behind `size` events; `most` may wait for the disk."""
+        """Go on behind `size` events."""
         self._commits = commits
         self._places = places
         self._lookup = lookup
         self._unnamed = unnamed
         self._size = size
+        self._log = log
+        self._held = places.held
         self._inlet = commits.inlet
-        self._bulk = EACH * min(_BULK, most // 8)
+        self._bulk = EACH * min(_BULK, log.most // 8)
         self._newest: bytes | None = None
         self._inlet.take_in = self._take_in
         commits.absorb = self.absorb
@@ -66,6 +70,30 @@ class Intake:
         self._commits.frontier.late.append(leaf)
         self._newest = data
         self._size += 1
+
+    def put(self, digest: bytes, content: bytes) -> None:
+        """Take in a content that is not here yet, of at most `BLOB_LIMIT` bytes.
+
+        Raises:
+            DiskFullError: it does not fit.
+        """
+        commits, size = self._commits, len(content)
+        if commits.has_ended:
+            raise commits.refusal()
+        batch = commits.forming
+        at = len(batch.buffer)
+        if at + size > batch.room or not self._held.take_new(digest, batch.base + at):
+            if self._lookup.holds(digest):
+                return
+            if at + size > batch.room:
+                with content_errors():
+                    batch.has_room_to(self._log.reserve(batch.end_with(size)))
+            self._held.place(digest, batch.base + at)
+        batch.add(BLOB, digest, content)
+        if at + size >= batch.look_at:
+            self._inlet.most = 0  # the event that names it has the batch looked at
+        if not commits.is_busy:
+            commits.wake()
 
     def absorb(self) -> None:
         """Take in all that is in the inlet.

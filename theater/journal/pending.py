@@ -8,7 +8,16 @@ from zlib import crc32
 
 from theater.checkpoint import Note
 from theater.journal.blobs import Drafts
-from theater.journal.frames import COMMIT, FRONTIER, Commit, frame, frontier_payload, pack_check, pack_head
+from theater.journal.frames import (
+    COMMIT,
+    DIGEST_BYTES,
+    FRONTIER,
+    Commit,
+    frame,
+    frontier_payload,
+    pack_check,
+    pack_lead,
+)
 from theater.journal.held import SEGMENT_SHIFT
 from theater.journal.walk import Place
 from theater.loop import Future
@@ -91,13 +100,10 @@ class Pending:
         """Contents may go up to this offset."""
         self.room = offset - self.start - _COMMIT_ROOM
 
-    def add(self, kind: int, digest: bytes, rest: bytes) -> int:
-        """Add a frame whose payload begins with a digest; returns its position."""
-        position = self.base + len(self.buffer)
-        lead = pack_head(len(digest) + len(rest), kind) + digest
-        self.buffer += pack_check(crc32(rest, crc32(lead))) + lead
-        self.buffer += rest
-        return position
+    def add(self, kind: int, digest: bytes, rest: bytes) -> None:
+        """Add a frame whose payload begins with a digest, at one go: ctrl-C leaves no half of it."""
+        lead = pack_lead(DIGEST_BYTES + len(rest), kind, digest)
+        self.buffer += b"".join((pack_check(crc32(rest, crc32(lead))), lead, rest))
 
     def seal(self, note: Note, size: int) -> None:
         """End it with its commit frame."""

@@ -7,7 +7,7 @@ takes 39,000 instructions instead of 63,000.
 from __future__ import annotations
 
 from asyncio import Future
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -54,3 +54,16 @@ class Promise(Future[Any]):
         if self.is_armed:
             self.pump.resume_soon(self)
         return is_cancelled
+
+
+def give_results(waiting: Iterable[tuple[Future[Any], object]]) -> None:
+    """Give each future its result, unless it is done; without a call of Python's for a promise's."""
+    for future, result in waiting:
+        if future.done():
+            continue
+        if type(future) is Promise:
+            _set_result(future, result)
+            if future.is_armed:
+                future.pump.resume_soon(future)
+        else:
+            future.set_result(result)

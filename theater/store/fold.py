@@ -48,10 +48,15 @@ class Holding:
         self.labels: dict[str, dict[bytes, None]] = {}  # label to digests, newest last, never empty
         self.readers: set[bytes] = set()  # ids of the actors that it was granted to
 
-    def keep(self, digest: bytes, size: int) -> None:
-        """Take up a content that is not held yet."""
-        self.sizes[digest] = size
+    def keep(self, digest: bytes, size: int) -> bool:
+        """Take up a content; says whether it was not held yet."""
+        sizes = self.sizes
+        before = len(sizes)
+        sizes.setdefault(digest, size)  # looked up once: among many contents the place is not in the cache
+        if len(sizes) == before:
+            return False
         self.size += size
+        return True
 
     def add(self, label: str, digest: bytes) -> None:
         """Make `digest` the newest at `label`, wherever it stood before."""
@@ -85,10 +90,9 @@ class Fold:
 
     def keep(self, holding: Holding, digest: bytes, size: int) -> None:
         """Take up a content of one of the stores."""
-        if digest not in holding.sizes:
-            if not self.holds(digest):
-                self.size += size
-            holding.keep(digest, size)
+        is_here = len(self.stores) > 1 and self.holds(digest)
+        if holding.keep(digest, size) and not is_here:
+            self.size += size
 
     def view(self, readers: Mapping[bytes, bytes]) -> Self:
         """A copy for another actor; those grants stay whose readers have a successor, to that one."""

@@ -77,7 +77,7 @@ class Store:
         Raises:
             DiskFullError: it does not fit.
         """
-        return self._keep(copied(content))
+        return self._keep(content if type(content) is bytes else copied(content))
 
     async def get(self, ref: ContentRef) -> bytes:
         """The content, hashed again on the way out.

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from theater.event import Event
 from theater.grants import Grants
 from theater.journal.protocol import Journal
-from theater.loop import Task
+from theater.loop import Future, Task
 from theater.store.decision import Place
 from theater.store.fold import Fold
 
@@ -89,8 +89,13 @@ class Owner(Protocol):
         """Append an event to the actor's chain; returns its seq."""
         ...
 
-    def record_ready(self, kind: str, body: dict[str, object]) -> int:
+    @property
+    def record_ready(self) -> Callable[[str, object], int]:
         """The same for a body that is in canonical order, made ready to be packed."""
+        ...
+
+    def promise(self) -> Future[Any]:
+        """A future of an answer, whose asker is resumed without a turn of the loop for itself."""
         ...
 
     def place(self) -> Place:

@@ -34,7 +34,7 @@ from theater.store.fold import Fold
 from theater.store.hashing import SMALL, digest_of, got, in_thread, unread, verified
 from theater.store.owner import Owner
 from theater.store.permission import refusal
-from theater.store.requests import Answer, Get, Keep, Keeping, New, OfRef, Preview, Request
+from theater.store.requests import Answer, Get, Keep, Keeping, Kept, New, OfRef, Preview, Request
 
 _UNKNOWN = bytes(32)  # stands for the digest of a content that was not hashed yet, and is held nowhere
 _SLICE = 64  # requests until other tasks have their turn
@@ -107,8 +107,8 @@ class StoreSupervisor:
             journal.put(digest, content, kept=True)
         except DiskFullError:
             return self._send(Keep(store), content)  # which says so, and records it
-        answer: Future[ContentRef] = Future(loop=self._loop)
-        owner.record_ready(Keep.kind, {"ref": Ext(CONTENT_REF, digest), "size": size, "store": store})
+        answer: Future[ContentRef] = owner.promise()
+        owner.record_ready(Keep.kind, Kept(Ext(CONTENT_REF, digest), size, store))
         self.fold.keep(holding, digest, size)
         journal.then(answer, ContentRef.of_digest(digest))
         self._taken += answer.done()
