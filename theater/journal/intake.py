@@ -1,4 +1,4 @@
-"""The intake of a journal in a folder: puts events and contents into the batch that forms, and knows where each is.
+"""The intake of a journal in a folder: puts events and contents into a batch, and knows where each is.
 
 Short ones lie in the inlet first and are taken in many at once: framed, checked and joined without a step of
 Python for each, which costs 3,000 instructions less. What looks at the batch takes them in before.
