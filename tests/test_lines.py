@@ -57,6 +57,19 @@ def test_a_batch_goes_by_one_call_and_its_answer_comes_by_one(ends: Ends) -> Non
     assert answer == [note, 1, 2, 3]
 
 
+def test_an_answer_that_ctrl_c_kept_from_being_heard_is_not_taken_for_the_next_one(ends: Ends) -> None:
+    line = Line(ends[0])
+    Line(ends[1]).send(["done", "the answer to the first"])
+
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        line.ask("first", sent=interrupted)
+    with pytest.raises(ConnectionError, match="ended"):
+        line.ask("second")
+
+
 @pytest.mark.parametrize("takes", [1, 8, 20, 21, 4_096, 99_999])
 def test_what_a_signal_kept_from_being_sent_is_sent_behind_it(ends: Ends, takes: int) -> None:
     line, _ = counted(ends[0], takes=takes)

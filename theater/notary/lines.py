@@ -65,6 +65,9 @@ class Line:
                 received = self.receive()
             except ConnectionError:
                 received = None
+            except BaseException:  # ctrl-C: the next to ask would take this answer for its own
+                self._cut()
+                raise
         match received:
             case None:
                 raise ConnectionError("the notary has ended")
@@ -142,8 +145,7 @@ class Line:
 
     def close(self) -> None:
         """End it for both, also for a thread that waits at this end."""
-        with suppress(OSError):  # the other end was first
-            self.connection.shutdown(socket.SHUT_RDWR)
+        self._cut()
         self.connection.close()
 
     def end(self) -> None:
@@ -158,6 +160,10 @@ class Line:
         """Let a thread that waits at this end see that it is over; the other sees it when this is closed."""
         with suppress(OSError):
             self.connection.shutdown(socket.SHUT_RD)
+
+    def _cut(self) -> None:
+        with suppress(OSError):  # the other end was first
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _exactly(self, length: int) -> bytes | None:
         """So many bytes; None if the other end was closed before."""
