@@ -304,6 +304,21 @@ MUTANTS = [
         "test_redelivery.py"
         "::test_the_message_that_may_have_killed_the_process_is_durably_begun_before_it_runs_again",
     ),
+    # -- run queue
+    Mutant(
+        "actors that go on and on leave nobody else a turn",
+        "theater/loop/pump.py",
+        "while ready and left and self.now < until:",
+        "while ready and self.now < until:",
+        "test_pump.py::test_others_have_their_turn_after_64_actors",
+    ),
+    Mutant(
+        "what is recorded on the quick way weighs nothing",
+        "theater/draining.py",
+        "cell.weight += len(data)",
+        "cell.weight += 0",
+        "test_snapshots.py::test_one_that_is_only_told_things_is_written_down_as_often",
+    ),
     # -- supervision
     Mutant(
         "one restart more than the limit",
