@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import struct
+from collections.abc import Awaitable, Callable
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -12,6 +14,7 @@ import pytest
 
 from theater import Actor, ActorRef, Theater, handler
 from theater.codec import BODY_DEPTH, pack, prepare
+from theater.event import Event
 from theater.journal.memory import MemoryJournal
 from theater.keys import SigningKey
 from theater.recorder import Recorder
@@ -43,6 +46,9 @@ TELLS: list[tuple[Any, ...]] = [
     ("hear", "x" * 70_000),
     ("count", 2**62),
 ]
+
+
+left: list[asyncio.Task[None]] = []  # running, by a handler that has ended
 
 
 class Simple(Actor):
@@ -101,7 +107,63 @@ class Befriended(Simple):
         self.friend = friend
 
 
-async def record(monkeypatch: pytest.MonkeyPatch, actor: Actor, *, quick: bool) -> list[bytes]:
+class Odd(Simple):
+    """What its messages leave behind is more than a new state."""
+
+    is_ready: bool = False
+
+    @handler
+    async def wait_for_it(self, amount: int) -> None:
+        if not self.is_ready:
+            self.context.stash()
+        self.total += amount
+
+    @handler
+    async def begin(self) -> None:
+        self.is_ready = True
+        self.context.unstash()
+
+    @handler
+    async def begin_a_task(self) -> None:
+        _ = self.context.now
+        left.append(asyncio.create_task(asyncio.sleep(3600)))
+
+    @handler
+    async def send_on(self, friend: ActorRef[Simple]) -> None:
+        await self.context.forward(friend, Simple.count, 1)
+
+    @handler
+    async def finish(self) -> None:
+        self.context.stop()
+
+
+async def tell_simple(theater: Theater, ref: ActorRef[Any]) -> None:
+    del theater
+    for name, *args in TELLS:
+        await ref.tell(name, *args)
+    await ref.tell("meet", ref)
+    await ref.tell("both", 1, name="by its name")
+    await ref.tell("pass_on", ref)
+    await ref.ask("count", 5)
+
+
+async def tell_odd(theater: Theater, ref: ActorRef[Any]) -> None:
+    friend = await theater.spawn(Simple())
+    for amount in (1, 2):
+        await ref.tell("wait_for_it", amount)
+    for name in ("begin", "begin_a_task"):
+        await ref.tell(name)
+    await ref.tell("send_on", friend)
+    await ref.tell("finish")
+
+
+async def record(
+    monkeypatch: pytest.MonkeyPatch,
+    actor: Actor,
+    *,
+    quick: bool,
+    tell: Callable[[Theater, ActorRef[Any]], Awaitable[None]] = tell_simple,
+) -> list[bytes]:
     """All that the actor's chain holds, in a theater whose clock and ids are the same in every run."""
 
     def journal(**options: Any) -> MemoryJournal:
@@ -114,12 +176,7 @@ async def record(monkeypatch: pytest.MonkeyPatch, actor: Actor, *, quick: bool) 
     monkeypatch.setattr("theater.notary.choice.MemoryJournal", journal)
     async with Theater(clock=lambda: next(seconds), entropy=ids) as theater:
         ref: ActorRef[Any] = await theater.spawn(actor)
-        for name, *args in TELLS:
-            await ref.tell(name, *args)
-        await ref.tell("meet", ref)
-        await ref.tell("both", 1, name="by its name")
-        await ref.tell("pass_on", ref)
-        await ref.ask("count", 5)
+        await tell(theater, ref)
         await theater.settled()
         return [event.data for event in theater.chain(ref)]
 
@@ -132,6 +189,19 @@ async def test_the_quick_way_records_what_the_long_way_does(
 
     assert len(events) == 1 + len(TELLS) + 7
     assert events == await record(monkeypatch, kind(), quick=False)
+
+
+async def test_the_quick_way_leaves_to_the_long_one_what_is_more_than_a_new_state(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events = await record(monkeypatch, Odd(), quick=True, tell=tell_odd)
+
+    bodies = [Event.read(data).body for data in events]
+    for mark in ("again", "stashed", "forwarded", "stops"):
+        assert any(mark in body for body in bodies), mark
+    assert events == await record(monkeypatch, Odd(), quick=False, tell=tell_odd)
+    assert [task.cancelled() for task in left] == [True, True]
+    left.clear()
 
 
 @pytest.mark.parametrize("asks", [False, True])
