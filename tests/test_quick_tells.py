@@ -125,7 +125,7 @@ class Odd(Simple):
 
     @handler
     async def begin_a_task(self) -> None:
-        _ = self.context.now
+        self.context.now()
         left.append(asyncio.create_task(asyncio.sleep(3600)))
 
     @handler
