@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from itertools import cycle
 from pathlib import Path
 from random import Random
@@ -129,6 +129,15 @@ class Odd(Simple):
         left.append(asyncio.create_task(asyncio.sleep(3600)))
 
     @handler
+    async def numbers(self) -> AsyncIterator[int]:
+        for number in range(100):
+            yield number
+
+    @handler
+    async def read_one(self, friend: ActorRef[Odd]) -> None:
+        await anext(aiter(friend.stream(Odd.numbers)))
+
+    @handler
     async def send_on(self, friend: ActorRef[Simple]) -> None:
         await self.context.forward(friend, Simple.count, 1)
 
@@ -148,11 +157,12 @@ async def tell_simple(theater: Theater, ref: ActorRef[Any]) -> None:
 
 
 async def tell_odd(theater: Theater, ref: ActorRef[Any]) -> None:
-    friend = await theater.spawn(Simple())
+    friend = await theater.spawn(Odd())
     for amount in (1, 2):
         await ref.tell("wait_for_it", amount)
     for name in ("begin", "begin_a_task"):
         await ref.tell(name)
+    await ref.tell("read_one", friend)
     await ref.tell("send_on", friend)
     await ref.tell("finish")
 
