@@ -13,7 +13,7 @@ from theater.errors import DiskFullError, JournalFailedError
 from theater.event import Event
 from theater.grants import Grants
 from theater.journal.memory import MemoryJournal
-from theater.journal.protocol import Journal
+from theater.journal.protocol import Inlet, Journal
 from theater.loop import Future, Task, running_loop, start
 from theater.recorder import Line, Recorder
 from theater.store import Store, Stores
@@ -27,7 +27,7 @@ class HeldJournal(MemoryJournal):
 
     def __init__(self) -> None:
         super().__init__()
-        self.inlet = None  # all comes through `append`
+        self.inlet: Inlet | None = None  # all comes through `append`
         self.waiting: list[tuple[Future[Any], Any]] = []
         self.puts: list[bytes] = []  # digests, in order
         self.room = 2**40  # bytes, for one content

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
+from collections.abc import Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from theater.loop import Future, Task, start
@@ -25,13 +24,11 @@ if TYPE_CHECKING:
 class StoreOwner:
     """The actor that a store supervisor works for."""
 
-    __slots__ = ("_cell", "grants", "promise", "record_ready", "tasks")
+    __slots__ = ("_cell", "grants", "tasks")
 
     def __init__(self, cell: Cell) -> None:
         self._cell = cell
         self.grants: Grants | None = cell.options.grants
-        self.promise: Callable[[], Future[Any]] = cell.theater.pump.promise
-        self.record_ready: Callable[[str, object], int] = partial(cell.theater.recorder.append_prepared, cell)
         self.tasks: set[Task[None]] = set()
 
     @property
@@ -61,6 +58,12 @@ class StoreOwner:
         if turn is None or turn.seq is None or cell.theater.is_cutting:
             turn = cell.asked()
         return turn.prompter
+
+    def promise(self) -> Future[Any]:
+        return self._cell.theater.pump.promise()
+
+    def record_ready(self, kind: str, body: object) -> int:
+        return self._cell.theater.recorder.append_prepared(self._cell, kind, body)
 
     def record(self, kind: str, body: dict[str, object]) -> int:
         cell = self._cell

@@ -16,6 +16,7 @@ from theater.codec import ActorAddress
 from theater.errors import HistoryCutError, MissingError, SetupError
 from theater.event import Event
 from theater.journal import MemoryJournal
+from theater.journal.protocol import Inlet
 from theater.loop import Future, Loop, TaskWatch
 from theater.loop.pump import Pump
 from theater.loop.virtual import VirtualLoop
@@ -63,7 +64,7 @@ class _ReadingJournal(MemoryJournal):
 
     def __init__(self, source: Source) -> None:
         super().__init__(keep=1)
-        self.inlet = None  # all comes to `append`
+        self.inlet: Inlet | None = None  # all comes to `append`
         self._source = source
 
     def append(

@@ -89,8 +89,7 @@ class Owner(Protocol):
         """Append an event to the actor's chain; returns its seq."""
         ...
 
-    @property
-    def record_ready(self) -> Callable[[str, object], int]:
+    def record_ready(self, kind: str, body: object) -> int:
         """The same for a body that is in canonical order, made ready to be packed."""
         ...
 
