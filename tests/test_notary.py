@@ -988,6 +988,82 @@ async def test_a_sync_that_fails_under_a_notary_ends_the_journal(path: Path) -> 
     assert not verified(path).closed
 
 
+async def test_why_a_batch_was_not_written_is_told_also_if_the_end_of_the_notary_is_seen_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FailingDisk()
+    near = Near(path, calls=disk.calls)
+    journal = near.journal()
+    await journal.open()
+    log = journal._log
+    assert isinstance(log, NotaryLog)
+    unwatch, ask, seen = log.unwatch, log._batches.ask, threading.Event()
+
+    def see() -> None:
+        unwatch()
+        seen.set()
+
+    def ask_slowly(*args: Any, **options: Any) -> Any:
+        try:
+            return ask(*args, **options)
+        finally:
+            assert seen.wait(10)
+
+    monkeypatch.setattr(log, "unwatch", see)
+    monkeypatch.setattr(log._batches, "ask", ask_slowly)
+    disk.fail_next("sync")
+
+    with pytest.raises(JournalError, match="Input/output error"):
+        await Writer(journal).write()
+
+    await journal.close()
+    near.join()
+
+
+async def test_the_end_of_a_notary_that_answered_last_is_told(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    near = Near(path)
+    journal = near.journal()
+    await journal.open()
+    log = journal._log
+    assert isinstance(log, NotaryLog)
+    unwatch, ask, seen = log.unwatch, log._batches.ask, threading.Event()
+
+    def see() -> None:
+        unwatch()
+        seen.set()
+
+    def ask_and_end(*args: Any, **options: Any) -> Any:
+        answer = ask(*args, **options)
+        log._control.connection.shutdown(socket.SHUT_RD)
+        assert seen.wait(10)
+        return answer
+
+    monkeypatch.setattr(log, "unwatch", see)
+    monkeypatch.setattr(log._batches, "ask", ask_and_end)
+    writer = Writer(journal)
+    with contextlib.suppress(JournalFailedError):  # its end is told before its answer, or behind it
+        await writer.write()
+
+    with pytest.raises(JournalFailedError, match="the notary has ended"):
+        await writer.write()
+    await journal.close()
+    near.join()
+
+
+async def test_nothing_stays_open_of_a_line_to_a_notary_that_has_ended(path: Path) -> None:
+    near, far = socket.socketpair()
+    far.close()
+    before = len([*Path("/proc/self/fd").iterdir()])
+
+    with pytest.raises(FolderError, match="could not be opened"):
+        open_by_notary(Folder(path), lambda: (near, None), ORIGIN)
+
+    assert near.fileno() == -1
+    assert len([*Path("/proc/self/fd").iterdir()]) == before - 1
+
+
 async def test_nothing_goes_on_from_a_batch_that_was_not_written(path: Path) -> None:
     disk = FailingDisk()
     forger = Forger(path, Near(path, calls=disk.calls))

@@ -6,6 +6,7 @@ import socket
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from subprocess import Popen
 from typing import TypeAlias
@@ -39,15 +40,25 @@ def open_by_notary(folder: Folder, reach: Reach, origin: str) -> tuple[Opened, N
     Raises:
         FolderError, FolderInUseError, CorruptJournalError, SetupError: as without a notary.
     """
-    log = None
     try:
-        log = NotaryLog(*reach())
-        return log.open(folder, origin), log
-    except BaseException as error:
-        if log is not None:
+        log = _log_of(*reach())
+        try:
+            return log.open(folder, origin), log
+        except BaseException:
             log.release()
-        if isinstance(error, OSError):
-            raise FolderError(f"{folder.path} could not be opened: {error}") from error
+            raise
+    except OSError as error:
+        raise FolderError(f"{folder.path} could not be opened: {error}") from error
+
+
+def _log_of(connection: socket.socket, process: Popen[bytes] | None) -> NotaryLog:
+    """The log behind this line; nothing stays open if the notary has ended already."""
+    try:
+        return NotaryLog(connection, process)
+    except BaseException:
+        connection.close()
+        if process is not None:
+            process.wait()
         raise
 
 
@@ -69,6 +80,8 @@ class NotaryLog:
         self._current = 0  # number of the segment that is being written
         self._sealed: deque[int] = deque()  # whose index the notary makes
         self._told: Callable[[Table], None] | None = None
+        self._is_writing = False  # a batch is at the notary, whose answer says more than its end
+        self._has_ended: Callable[[], object] | None = None  # tells of its end, once it was seen
 
     def open(self, folder: Folder, origin: str) -> Opened:
         key, note, segment, offset, cut, self._segment_bytes, *ahead = self._control.ask("open", origin)
@@ -92,10 +105,15 @@ class NotaryLog:
     def watch(self, loop: Loop, failed: Callable[[Exception], None]) -> None:
         """Call `failed` on the loop when the notary ends, also if nothing is asked of it."""
 
+        def tell() -> None:
+            failed(ConnectionError("the notary has ended"))
+
         def look() -> None:
             if self._control.has_ended():
                 self.unwatch()
-                failed(ConnectionError("the notary has ended"))
+                self._has_ended = partial(loop.call_soon_threadsafe, tell)  # before the look at a batch
+                if not self._is_writing:
+                    tell()
 
         loop.add_reader(self._control.connection, look)
         self._loop = loop
@@ -133,9 +151,13 @@ class NotaryLog:
         for draft, digest, content in batch.files:
             draft.write(content)
             draft.publish(digest)
+        self._is_writing = True
         note, *ahead = self._batches.ask(
             "batch", batch.segment, batch.start, payload=batch.buffer, sent=batch.begun
         )
+        self._is_writing = False  # before the look at its end: one of the two tells of it
+        if self._has_ended is not None:
+            self._has_ended()
         batch.note = Note.parse(note)
         self._learn(*ahead)
         self._look_for_indexes(batch.segment)
@@ -247,6 +269,10 @@ def _pass_lines(connection: socket.socket) -> tuple[Line, Line]:
     contents, batches = socket.socketpair(), socket.socketpair()
     try:
         socket.send_fds(connection, [GREETING], [contents[1].fileno(), batches[1].fileno()])
+    except BaseException:
+        contents[0].close()
+        batches[0].close()
+        raise
     finally:
         contents[1].close()
         batches[1].close()
