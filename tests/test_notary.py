@@ -1052,7 +1052,7 @@ async def test_the_end_of_a_notary_that_answered_last_is_told(
     near.join()
 
 
-async def test_nothing_stays_open_of_a_line_to_a_notary_that_has_ended(path: Path) -> None:
+def test_nothing_stays_open_of_a_line_to_a_notary_that_has_ended(path: Path) -> None:
     near, far = socket.socketpair()
     far.close()
     before = len([*Path("/proc/self/fd").iterdir()])
