@@ -120,8 +120,8 @@ MUTANTS = [
     Mutant(
         "who waits is told though the event is still in the inlet",
         "theater/journal/commits.py",
-        "        return bool(self.inlet.new) or not self.forming.is_empty",
-        "        return not self.forming.is_empty",
+        "        elif self.inlet.new or not self.forming.is_empty:",
+        "        elif not self.forming.is_empty:",
         "test_intake.py::test_whoever_waits_for_an_event_in_the_inlet_is_told_when_it_is_on_the_disk",
     ),
     Mutant(
