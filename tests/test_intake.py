@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
 from queue import SimpleQueue
@@ -137,7 +137,8 @@ async def test_whoever_waits_for_an_event_in_the_inlet_is_told_when_it_is_on_the
         os.fdatasync(descriptor)
 
     gate.set()
-    async with opened(tmp_path, calls=Calls(sync=sync)) as journal:
+    async with opened(tmp_path, calls=Calls(sync=sync)) as journal, AsyncExitStack() as stack:
+        stack.callback(gate.set)  # or a journal that is wrong here would never close
         scribe = Scribe(journal)
         gate.clear()
         scribe.write()

@@ -326,9 +326,10 @@ def test_what_ends_the_program_leaves_the_others_their_turn() -> None:
 
         assert heard == ["0", "2", "3"]
     finally:
-        for each in asyncio.all_tasks(loop):
+        left = asyncio.all_tasks(loop)
+        for each in left:
             each.cancel()
-        loop.run_until_complete(asyncio.sleep(0.001))
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
         loop.close()
 
 
