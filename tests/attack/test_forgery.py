@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 from base64 import b64decode
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -74,15 +75,44 @@ def events_of(frames: Sequence[Frame], actor: bytes) -> list[Frame]:
     return [each for each in frames if each.kind == EVENT and actor_of(each) == actor]
 
 
-def replaced(frames: Sequence[Frame], actor: bytes, others: Sequence[Frame]) -> list[Frame]:
-    """The same log with an actor's events in the place of its own, one for one."""
-    following = iter(others)
+def instead(frames: Sequence[Frame], others: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
+    """Each frame of a log, and the event at the same place of the same chain in another; itself if it is none.
+
+    Where batches end is a matter of time: two runs have the same chains, not the same frames.
+    """
+    chains = defaultdict[bytes, list[Frame]](list)
+    for each in others:
+        if each.kind == EVENT:
+            chains[actor_of(each)].append(each)
+    following = {actor: iter(chain) for actor, chain in chains.items()}
     return [
-        replace(next(following), segment=each.segment)
-        if each.kind == EVENT and actor_of(each) == actor
-        else each
+        (each, replace(next(following[actor_of(each)]), segment=each.segment) if each.kind == EVENT else each)
         for each in frames
     ]
+
+
+def replaced(frames: Sequence[Frame], actor: bytes, others: Sequence[Frame]) -> list[Frame]:
+    """The same log with the events of one actor as another run has them."""
+    return [
+        its if mine.kind == EVENT and actor_of(mine) == actor else mine
+        for mine, its in instead(frames, others)
+    ]
+
+
+def fitting(frames: Sequence[Frame]) -> list[Frame]:
+    """The same log with its frontiers computed anew: they need no key."""
+    tree = Frontier()
+    fitted: list[Frame] = []
+    for each in frames:
+        if each.kind == FRONTIER:
+            fitted.append(replace(each, payload=frontier_payload(each.segment, tree)))
+            continue
+        if each.kind == EVENT:
+            tree.append(event_hash(each.payload))
+        elif each.kind == STUB:
+            tree.append(each.payload[-HASH_BYTES:])
+        fitted.append(each)
+    return fitted
 
 
 def signed_again(folder: Path, key: SigningKey) -> None:
@@ -91,11 +121,9 @@ def signed_again(folder: Path, key: SigningKey) -> None:
     tree = Frontier()
     frames: list[Frame] = []
     checkpoint = Checkpoint(origin, 0, tree.root())
-    for each in frames_of(folder):
+    for each in fitting(frames_of(folder)):
         payload = each.payload
-        if each.kind == FRONTIER:
-            payload = frontier_payload(each.segment, tree)
-        elif each.kind == EVENT:
+        if each.kind == EVENT:
             tree.append(event_hash(payload))
         elif each.kind == STUB:
             tree.append(payload[-HASH_BYTES:])
@@ -121,18 +149,18 @@ def test_a_chain_of_another_run_is_shown(folder: Path, other: Run, name: str, ta
     assert len(theirs) == len(events_of(frames, actor))
     assert theirs != events_of(frames, actor)
 
-    put_together(folder, replaced(frames, actor, theirs))
+    put_together(folder, replaced(frames, actor, frames_of(other.folder)))
 
     assert wrong(folder)
     tally("chain of another run in the place of one")
 
 
 def test_any_one_event_of_another_run_is_shown(folder: Path, other: Run, tally: Tally) -> None:
-    frames, theirs = frames_of(folder), frames_of(other.folder)
+    frames = frames_of(folder)
     tried = 0
 
-    for place, (mine, its) in enumerate(zip(frames, theirs, strict=True)):
-        if mine.kind == EVENT and mine.payload != its.payload:
+    for place, (mine, its) in enumerate(instead(frames, frames_of(other.folder))):
+        if mine.payload != its.payload:
             put_together(folder, [*frames[:place], its, *frames[place + 1 :]])
             assert wrong(folder), f"frame {place}"
             tally("event of another run in the place of one")
@@ -142,12 +170,9 @@ def test_any_one_event_of_another_run_is_shown(folder: Path, other: Run, tally: 
 
 
 def test_all_of_another_run_under_the_old_signatures_is_shown(folder: Path, other: Run, tally: Tally) -> None:
-    frames, theirs = frames_of(folder), frames_of(other.folder)
+    forged = [its for _, its in instead(frames_of(folder), frames_of(other.folder))]
 
-    put_together(
-        folder,
-        [mine if mine.kind == COMMIT else its for mine, its in zip(frames, theirs, strict=True)],
-    )
+    put_together(folder, fitting(forged))
 
     assert wrong(folder).startswith("checkpoint")
     tally("chain of another run in the place of one")
@@ -160,7 +185,7 @@ def test_a_chain_of_another_run_signed_anew_contradicts_the_others(
     frames = frames_of(folder)
     actor = History(folder).chain(name)[0].actor
 
-    put_together(folder, replaced(frames, actor, events_of(frames_of(other.folder), actor)))
+    put_together(folder, replaced(frames, actor, frames_of(other.folder)))
     signed_again(folder, KEY)
 
     assert "from " in wrong(folder)  # what it says it got or sent is not what the other chain says
