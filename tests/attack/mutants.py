@@ -118,6 +118,13 @@ MUTANTS = [
         "test_journal_faults.py::test_when_the_power_goes_what_was_acknowledged_is_there_after_reopening[0-real]",
     ),
     Mutant(
+        "who waits is told though the event is still in the inlet",
+        "theater/journal/commits.py",
+        "        elif self.inlet.new or not self.forming.is_empty:",
+        "        elif not self.forming.is_empty:",
+        "test_intake.py::test_whoever_waits_for_an_event_in_the_inlet_is_told_when_it_is_on_the_disk",
+    ),
+    Mutant(
         "a chain with a hole is taken in",
         "theater/journal/intake.py",
         "        if seq != positions[0] + len(positions) - 1:",
