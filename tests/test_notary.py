@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
@@ -988,11 +988,11 @@ async def test_a_sync_that_fails_under_a_notary_ends_the_journal(path: Path) -> 
     assert not verified(path).closed
 
 
-async def test_why_a_batch_was_not_written_is_told_also_if_the_end_of_the_notary_is_seen_first(
-    path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    disk = FailingDisk()
-    near = Near(path, calls=disk.calls)
+@asynccontextmanager
+async def writer_who_hears_last(
+    near: Near, monkeypatch: pytest.MonkeyPatch, *, answered: Callable[[NotaryLog], None]
+) -> AsyncIterator[Writer]:
+    """One whose journal sees the end of the notary before it has what the notary answered."""
     journal = near.journal()
     await journal.open()
     log = journal._log
@@ -1007,49 +1007,40 @@ async def test_why_a_batch_was_not_written_is_told_also_if_the_end_of_the_notary
         try:
             return ask(*args, **options)
         finally:
+            answered(log)
             assert seen.wait(10)
 
     monkeypatch.setattr(log, "unwatch", see)
     monkeypatch.setattr(log._batches, "ask", ask_slowly)
-    disk.fail_next("sync")
-
-    with pytest.raises(JournalError, match="Input/output error"):
-        await Writer(journal).write()
-
+    yield Writer(journal)
     await journal.close()
     near.join()
+
+
+async def test_why_a_batch_was_not_written_is_told_also_if_the_end_of_the_notary_is_seen_first(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = FailingDisk()
+    near = Near(path, calls=disk.calls)
+    async with writer_who_hears_last(near, monkeypatch, answered=lambda _: None) as writer:
+        disk.fail_next("sync")
+
+        with pytest.raises(JournalError, match="Input/output error"):
+            await writer.write()
 
 
 async def test_the_end_of_a_notary_that_answered_last_is_told(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    near = Near(path)
-    journal = near.journal()
-    await journal.open()
-    log = journal._log
-    assert isinstance(log, NotaryLog)
-    unwatch, ask, seen = log.unwatch, log._batches.ask, threading.Event()
-
-    def see() -> None:
-        unwatch()
-        seen.set()
-
-    def ask_and_end(*args: Any, **options: Any) -> Any:
-        answer = ask(*args, **options)
+    def end(log: NotaryLog) -> None:
         log._control.connection.shutdown(socket.SHUT_RD)
-        assert seen.wait(10)
-        return answer
 
-    monkeypatch.setattr(log, "unwatch", see)
-    monkeypatch.setattr(log._batches, "ask", ask_and_end)
-    writer = Writer(journal)
-    with contextlib.suppress(JournalFailedError):  # its end is told before its answer, or behind it
-        await writer.write()
+    async with writer_who_hears_last(Near(path), monkeypatch, answered=end) as writer:
+        with contextlib.suppress(JournalFailedError):  # its end is told before its answer, or behind it
+            await writer.write()
 
-    with pytest.raises(JournalFailedError, match="the notary has ended"):
-        await writer.write()
-    await journal.close()
-    near.join()
+        with pytest.raises(JournalFailedError, match="the notary has ended"):
+            await writer.write()
 
 
 def test_nothing_stays_open_of_a_line_to_a_notary_that_has_ended(path: Path) -> None:
