@@ -76,7 +76,7 @@ def events_of(frames: Sequence[Frame], actor: bytes) -> list[Frame]:
 
 
 def instead(frames: Sequence[Frame], others: Sequence[Frame]) -> list[tuple[Frame, Frame]]:
-    """Each frame of a log, and the event at the same place of the same chain in another; itself if it is none.
+    """Each frame of a log, with the event at the same place of the same chain in another, or with itself.
 
     Where batches end is a matter of time: two runs have the same chains, not the same frames.
     """
