@@ -7,13 +7,14 @@ import contextlib
 import logging
 import signal
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import anyio
 import pytest
 from told import kinds
 
-from theater import Actor, History, Reason, Theater, effect, handler
+from theater import TEMPORARY, Actor, History, Reason, Theater, effect, handler
 from theater.errors import ActorFailedError, NotRunningError, SetupError
 
 HOUR = 3600.0
@@ -686,3 +687,73 @@ async def test_who_cancels_all_tasks_of_the_loop_does_not_cut_a_closing_short(tm
     report = History(tmp_path).verify()
     assert report.ok
     assert report.closed
+
+
+class Unready(Actor):
+    """Does not expect to be cut off."""
+
+    @handler
+    async def work(self, how: str) -> None:
+        await self.context.store.store(b"begun")
+        AT_WORK[0].set()
+        try:
+            await anyio.sleep(0 if AT_WORK[1:] else HOUR)
+        except asyncio.CancelledError:
+            match how:
+                case "waits on":
+                    await asyncio.sleep(HOUR)
+                case "fails":
+                    raise ValueError("as told") from None
+                case "tells itself":
+                    await self.context.ref.tell(Unready.work, how)
+            raise
+
+
+@pytest.mark.parametrize("how", ["lets go", "waits on", "fails", "tells itself"])
+def test_a_theater_that_nobody_closed_closes_as_asyncio_run_ends(tmp_path: Path, how: str) -> None:
+    AT_WORK[:] = [asyncio.Event()]
+
+    async def leave_open() -> None:
+        theater = Theater(tmp_path)
+        await theater.open()
+        await theater.spawn(Unready(), name="at rest", restart=TEMPORARY)
+        unready = await theater.spawn(Unready(), name="at work")
+        await unready.tell(Unready.work, how)
+        await AT_WORK[0].wait()
+
+    async def look() -> list[str]:
+        AT_WORK[:] = [asyncio.Event()] * 2
+        async with Theater(tmp_path) as theater:
+            assert {ref.name for ref in (await theater.resume()).refs} == {"at rest", "at work"}
+            await theater.settled()
+            return kinds(theater, theater.find("at work"))
+
+    running = Thread(target=asyncio.run, args=[leave_open()], daemon=True)
+    running.start()
+    running.join(30)
+
+    assert not running.is_alive()
+    report = History(tmp_path).verify()
+    assert report.ok
+    assert report.closed
+    begun, ended = ["message/received", "store/new", "store/store"], ["message/retried", "message/handled"]
+    assert asyncio.run(look()) == [*begun, "actor/resumed", *ended]
+
+
+async def test_who_cancels_all_tasks_of_the_loop_closes_the_theater(tmp_path: Path) -> None:
+    before = asyncio.all_tasks()
+    theater = Theater(tmp_path)
+    await theater.open()
+    worker = await theater.spawn(Worker())
+    await worker.tell(Worker.work, HOUR)
+    await anyio.wait_all_tasks_blocked()
+
+    for task in asyncio.all_tasks() - before:
+        task.cancel()
+
+    with pytest.raises(NotRunningError):
+        await worker.ask(Worker.work)
+    await theater.close()
+    assert asyncio.all_tasks() == before
+    assert STEPS == ["cut off"]
+    assert History(tmp_path).verify().closed

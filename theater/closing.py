@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from theater import signals, snapshots, undelivered
 from theater.clinging import PATIENCE, close_coroutine
 from theater.errors import NotRunningError, SetupError
-from theater.loop import Cancelled, Task, start, until_done
+from theater.loop import Cancelled, Future, Task, start, until_done
 from theater.owning import store_tasks
 from theater.restart import Reason
 from theater.turn import message
@@ -40,11 +41,33 @@ async def settled(stage: Stage) -> None:
             return
 
 
+class _Order(Future[float]):
+    """That a theater be closed; it comes with the seconds that queued messages are given.
+
+    A task waits for it from the opening on. Who cancels that one cancels all tasks of the loop, as
+    `asyncio.run` does at its end: from that instant on handlers are cut off, for nobody may cling to a task.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        super().__init__(loop=stage.loop)
+        self._stage = stage
+
+    def cancel(self, msg: object = None) -> bool:
+        self._stage.is_closed = self._stage.is_cutting = True
+        return super().cancel(msg)
+
+
+def stand_by(stage: Stage) -> None:
+    """See to it that the theater is closed, be it in order or because its loop ends."""
+    stage.ended = stage.loop.create_future()
+    stage.order = _Order(stage)
+    _begin(stage, _close_when_told(stage, stage.order))
+
+
 async def close(stage: Stage, *, within: float) -> None:
     """Close in a task of the runtime's own, so that no cancellation of the caller cuts it short."""
-    if stage.ended is None:
-        stage.ended = stage.loop.create_future()
-        _begin(stage, within)
+    if not stage.order.done():
+        stage.order.set_result(within)
     cancelled: Cancelled | None = None
     with anyio.CancelScope(shield=True):  # a cancelled scope would cancel us in each turn of the loop
         while not stage.ended.done():
@@ -57,14 +80,22 @@ async def close(stage: Stage, *, within: float) -> None:
     stage.ended.result()
 
 
-def _begin(stage: Stage, within: float) -> None:
+def _begin(stage: Stage, closing: Coroutine[Any, Any, None]) -> None:
     def ended(task: Task[None]) -> None:
         if task.cancelled():  # whoever cancels all tasks of the loop does not cut the closing short
-            _begin(stage, 0.0)
+            _begin(stage, _close(stage, 0.0))
         else:
             stage.when_closed(task)
 
-    start(stage.loop, _close(stage, within), current=None).add_done_callback(ended)
+    start(stage.loop, closing, current=None).add_done_callback(ended)
+
+
+async def _close_when_told(stage: Stage, order: Future[float]) -> None:
+    try:
+        within = await order
+    except Cancelled:
+        within = 0.0
+    await _close(stage, within)
 
 
 async def _close(stage: Stage, within: float) -> None:

@@ -48,14 +48,17 @@ _BEAT = 0.025  # seconds between two proofs that the loop is alive
 class Stage:
     """Cells by id and by name, the journal, and the count of who is at work."""
 
+    order: Future[float]  # to close
+    ended: Future[None]  # of the closing
+
     # fmt: off
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
         "__weakref__", "_last_beat", "active", "asleep", "beating", "bound", "cells", "chores", "clock",
         "crashed", "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
         "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
-        "letter_readers", "loop", "names", "past", "pump", "quiet", "recorder", "records_messages",
-        "restarts", "resting", "returned", "root", "sent", "slice", "slow", "snapshots", "strays", "tops",
-        "views", "waiting", "was_closed", "watch", "withdrawn",
+        "letter_readers", "loop", "names", "order", "past", "pump", "quiet", "recorder",
+        "records_messages", "restarts", "resting", "returned", "root", "sent", "slice", "slow",
+        "snapshots", "strays", "tops", "views", "waiting", "was_closed", "watch", "withdrawn",
     )
     # fmt: on
 
@@ -104,7 +107,6 @@ class Stage:
         self.crashed = self.is_cutting = False  # of handlers that are cut off, no end is recorded
         self.is_rotating = False  # a key hands over to the next
         self.is_sealed = False  # its last event is written
-        self.ended: Future[None] | None = None  # of the closing
 
     async def open(self) -> None:
         loop = running_loop()
@@ -139,7 +141,6 @@ class Stage:
 
     def when_closed(self, task: Task[None]) -> None:
         """The closing has ended, well or badly; whoever waits for it is told."""
-        assert self.ended is not None
         error = task.exception()
         if error is None:
             self.ended.set_result(None)

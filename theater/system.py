@@ -141,6 +141,7 @@ class Theater(Hindsight):
         except BaseException:
             self._stage = None
             raise
+        closing.stand_by(stage)
         if self._crew is not None:
             try:
                 self._top = await start(stage, self._crew)
