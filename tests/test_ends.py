@@ -9,7 +9,7 @@ import anyio
 import pytest
 from told import kinds, only, told, triple
 
-from theater import Actor, ActorRef, Reason, RestartLimit, Theater, handler
+from theater import Actor, ActorRef, Backoff, Reason, RestartLimit, Theater, handler
 from theater.errors import ActorFailedError, ActorNotFoundError, NotRunningError
 
 HOUR = 3600.0
@@ -69,11 +69,20 @@ class Boss(Actor):
 
     @handler
     async def hire(
-        self, name: str, *, takes: float = 0.0, stop_within: float = 5.0, restarts: int = 3
+        self,
+        name: str,
+        *,
+        takes: float = 0.0,
+        stop_within: float = 5.0,
+        restarts: int = 3,
+        rests: float = 0.0,
     ) -> ActorRef[Worker]:
         worker = Worker(stops_within=takes)
         limit = RestartLimit(restarts=restarts)
-        return await self.context.spawn(worker, name=name, stop_within=stop_within, limit=limit)
+        backoff = Backoff(first=rests, most=rests) if rests else None
+        return await self.context.spawn(
+            worker, name=name, stop_within=stop_within, limit=limit, backoff=backoff
+        )
 
     @handler
     async def watch(self, ref: ActorRef[Any]) -> None:
@@ -326,6 +335,32 @@ async def test_kill_overtakes_a_stop_that_takes_too_long(theater: Theater) -> No
     assert STEPS == []
 
 
+@pytest.mark.parametrize("instant", ["at rest", "just woken", "between two lives"])
+async def test_a_stranger_who_cancels_the_task_of_an_actor_kills_it(theater: Theater, instant: str) -> None:
+    boss = await theater.spawn(Boss(), name="boss")
+    worker = await boss.ask(Boss.hire, "worker", rests=1e9)
+    before = asyncio.all_tasks()
+    await worker.ask(Worker.work)
+    await theater.settled()
+    [task] = asyncio.all_tasks() - before
+    if instant == "just woken":
+        await worker.tell(Worker.work)
+    if instant == "between two lives":
+        await worker.tell(Worker.fail)
+        await anyio.sleep(1)
+
+    task.cancel()
+
+    with pytest.raises(NotRunningError):
+        await worker.ask(Worker.work)
+    assert (await boss.ask(Boss.all_news))[-1] == "boss/worker stopped: killed"
+    assert reason(theater, worker) == "killed"
+    assert task.cancelled()
+    with anyio.fail_after(1):
+        await theater.settled()
+    assert await boss.ask(Boss.hire, "worker") != worker
+
+
 async def test_context_stop_ends_the_actor_after_the_message_at_hand(theater: Theater) -> None:
     worker = await theater.spawn(Worker(), name="worker")
     last = asyncio.ensure_future(worker.ask(Worker.finish))
@@ -469,6 +504,24 @@ async def test_a_kill_reaches_through_a_supervisor_that_waits_for_its_children(t
         await boss.kill()
 
     assert STEPS == ["swallowed"] * 3
+    assert [reason(theater, ref) for ref in (worker, boss)] == ["killed", "killed"]
+
+
+async def test_a_stranger_who_cancels_a_supervisor_that_waits_for_its_children_kills_all_of_them(
+    theater: Theater,
+) -> None:
+    before = asyncio.all_tasks()
+    boss = await theater.spawn(Boss(), name="boss")
+    await boss.ask(Boss.all_news)
+    [task] = asyncio.all_tasks() - before
+    worker = await boss.ask(Boss.hire, "worker", stop_within=HOUR)
+    await worker.tell(Worker.cling, 1)
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(boss.stop)
+        await anyio.sleep(1)
+        task.cancel()
+
+    assert anyio.current_time() < 10
     assert [reason(theater, ref) for ref in (worker, boss)] == ["killed", "killed"]
 
 

@@ -4,16 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from theater import (
-    cancelling,
-    clinging,
-    deferring,
-    letters,
-    settling,
-    signals,
-    stashing,
-    supervisor,
-)
+from theater import cancelling, clinging, deferring, letters, settling, signals, stashing, supervisor
 from theater.errors import ActorFailedError, JournalError, NotRunningError
 from theater.failure import text_of
 from theater.loop import Cancelled, Future, is_at_work
@@ -51,10 +42,14 @@ async def live(cell: Cell) -> None:
             _check_alive(cell)
             await end(cell, cell.reason, stops=stops and not (cell.extras and cell.extras.has_stopped))
         except Cancelled:
-            if cell.theater.is_cutting or not cell.killed or clinging.goes_on(cell):
+            if cell.is_cut or clinging.goes_on(cell):
                 raise
+            was_killed = cell.killed
+            signals.condemn(cell)
             uncancel(cell)
             await end(cell, Reason.KILLED)
+            if not was_killed:  # but cancelled by a stranger while no handler was at work
+                raise
     except JournalError as error:  # what must be recorded cannot be, for the disk fails or is full
         cell.theater.crash(error)
     except GeneratorExit:
@@ -246,8 +241,9 @@ async def end(cell: Cell, reason: Reason, *, stops: bool = True) -> None:
         if stops and reason is not Reason.KILLED:
             await _run_on_stop(cell, reason)
     except Cancelled:
-        if cell.theater.is_cutting or not cell.killed:
+        if cell.is_cut:
             raise
+        signals.condemn(cell)
         uncancel(cell)
         cell.reason = Reason.KILLED
         await supervisor.kill_children(cell)

@@ -107,6 +107,16 @@ def _cancel(cell: Cell, times: int = 0) -> None:
         return
     if times:
         logger.warning("%s %r swallowed its cancellation; it is cancelled again", cell.class_name, cell.name)
+    condemn(cell)
+    if cell.task is not None and cell.state != "starting":  # if it has yet to run, it finds out by itself
+        cell.task.cancel()
+    if cell.task is not None and times >= PATIENCE and not cell.theater.is_cutting:
+        end_in_another_task(cell, cell.task)
+    cell.loop.call_later(AGAIN, _cancel, cell, times + 1)
+
+
+def condemn(cell: Cell) -> None:
+    """Have it end as one that was killed, once its task comes to it."""
     cell.killed = cell.is_ending = True  # ending: should its handler return all the same, it is the last
     cell.is_open = False
     if cell.waiter is not None:
@@ -114,11 +124,6 @@ def _cancel(cell: Cell, times: int = 0) -> None:
         cell.theater.active += 1
         if cell.task is None:
             cell.begin_task()
-    if cell.task is not None and cell.state != "starting":  # if it has yet to run, it finds out by itself
-        cell.task.cancel()
-    if cell.task is not None and times >= PATIENCE and not cell.theater.is_cutting:
-        end_in_another_task(cell, cell.task)
-    cell.loop.call_later(AGAIN, _cancel, cell, times + 1)
 
 
 def cut(cell: Cell) -> None:
