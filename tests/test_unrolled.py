@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from theater.unrolled import changed_function, fits_function, passes_function
+from theater.codec import decode
+from theater.plain import write
+from theater.unrolled import INTS, changed_function, fits_function, passes_function
 from theater.untyped import SCALARS, passes
 
 VALUES: list[Any] = [
@@ -69,7 +71,8 @@ class Keeper:
         self.fixed = fixed
         self.packed = packed or {}
         self.leaves = leaves
-        self.size = len(fixed)
+        self.steady = -1 if packed else len(fixed)
+        self.scalar = -1 if leaves else self.steady
         self.looked: list[Any] = []
 
     def look(self, now: dict[str, Any]) -> bool:
@@ -157,8 +160,19 @@ def test_a_small_new_state_is_given_back_ready_to_be_packed(
 
     found = changed_function({"x": frozenset(kinds)}, 10)(keeper, Thing(x=new))
 
-    assert found is (keeper.fixed if says == "state" else says)
+    if says == "state":
+        assert decode(write(found)) == keeper.fixed == {"x": new}
+    else:
+        assert found is says
     assert keeper.fixed["x"] is new or old == new
+
+
+def test_a_new_state_of_ints_is_not_changed_by_the_next() -> None:
+    keeper, changed = Keeper({"m": 5, "n": 1}), changed_function({"m": INTS, "n": INTS}, 10)
+
+    states = [changed(keeper, Thing(n=n, m=5)) for n in (2, 3)]
+
+    assert [decode(write(state)) for state in states] == [{"n": 2, "m": 5}, {"n": 3, "m": 5}]
 
 
 def test_texts_of_all_fields_together_make_a_state_long() -> None:

@@ -12,7 +12,7 @@ from theater.errors import SetupError
 from theater.extras import Extras
 from theater.lanes import Lanes
 from theater.loop import Future, Task, running_loop, start
-from theater.mailbox import Envelope, Mailbox
+from theater.mailbox import NO_KWARGS, Envelope, Mailbox
 from theater.ref import ActorRef
 from theater.restart import NORMAL
 from theater.turn import Turn
@@ -112,7 +112,7 @@ class Cell(Mailbox):
         plan = self.handlers.get(handler) or sending.plan_for(self, handler)
         fits = plan.fits
         if not kwargs and fits(args):
-            envelope = Envelope(plan, args, kwargs, None, reply, origin)
+            envelope = Envelope(plan, args, NO_KWARGS, None, reply, origin)
         else:
             arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
             envelope = Envelope(plan, arrived, named, (plain_args, plain_kwargs), reply, origin)

@@ -6,19 +6,16 @@ What happens rarely (starting, failing, ending) stands in `life`, and what a han
 
 from __future__ import annotations
 
-from hashlib import sha256
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET
 
 from theater import life, sending, settling, snapshots
-from theater.event import VERSION
 from theater.loop import pause
 from theater.loop.pump import Waiter
-from theater.plain import write
-from theater.recorder import SHORT
-from theater.settling import AS_THEY_ARE, Ended, Told, record_handled
+from theater.settling import AS_THEY_ARE, Ended, Told, packed, record_handled
+from theater.untyped import NUMBERS
 
 if TYPE_CHECKING:
     from theater.cell import Cell
@@ -31,10 +28,11 @@ _SLICE_MESSAGES = 256  # that an actor handles in a row while others wait: 0.25 
 async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop, in one place: a call is 40 ns
     """Handle messages, one at a time, until the actor is to end."""
     theater = cell.theater
-    recorder, journal, id = theater.recorder, theater.journal, cell.id
+    recorder, journal = theater.recorder, theater.journal
     records, is_durable = theater.records_messages, journal.durable
     inlet = journal.inlet if records else None
-    new: list[Any] = [] if inlet is None else inlet.new
+    unwritten: list[Any] = [] if inlet is None else inlet.unwritten
+    write_down = recorder.write_down
     before = perf_counter()
     until = before + theater.slice
     left = _SLICE_MESSAGES
@@ -45,15 +43,21 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
     while True:
         if cell.signals:
             envelope = cell.signals[0]
+            if unwritten:
+                write_down()
             await life.next_signal(cell)
         elif cell.queue:
             if is_durable and journal.full:
+                if unwritten:
+                    write_down()
                 await theater.room_on_disk()
                 continue
             cell.current = envelope = cell.queue.popleft()
             if cell.room:
                 sending.let_in(cell)
             plan, args, plain = envelope.plan, envelope.args, UNSET
+            if plan.waits and unwritten:  # others may run and look
+                write_down()
             call = plan.call
             try:
                 if plan.only is not None and args:  # one argument, by its place: 70 ns less
@@ -69,10 +73,12 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                 assert cell.keeper is not None
                 changed = cell.keeper.changed(cell.actor)  # last: from here on it has succeeded
             except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
+                if unwritten:
+                    write_down()
                 await life.handler_raised(cell, envelope, error)
             else:
                 turn = cell.turn
-                body: Told | Ended | None = None
+                body: Any = None
                 if (
                     inlet is None
                     or changed is True
@@ -92,23 +98,15 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     or envelope.onward
                 ):
                     body = Ended(changed or UNSET, plain, turn.seq)
-                if body is not None and inlet is not None:  # mostly: the calls below take twice as long
+                if body is not None and not (plan.is_brief and (reply is None or type(plain) in NUMBERS)):
+                    body = packed(body)
+                if body is not None:
                     time = recorder.clock()
                     if time > recorder.time:
                         recorder.time = time
                     else:
                         time = recorder.time
-                    seq = cell.events
-                    data = write([VERSION, id, seq, cell.head, time, "message/handled", body])
-                    if len(data) > SHORT:
-                        recorder.append_prepared(cell, "message/handled", body)
-                    else:
-                        cell.events = seq + 1
-                        cell.weight += len(data)
-                        cell.head = leaf = sha256(b"\0" + data).digest()
-                        new += (id, seq, data, leaf)
-                        if len(new) >= inlet.most:
-                            inlet.take_in()
+                    unwritten += (time, body) if unwritten else (cell, time, body)
                     if changed:
                         cell.stale = False
                     cell.turn = None
@@ -128,9 +126,11 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     else:
                         reply.set_result(answer)
         elif cell.stopping:
-            return
+            break
         else:
-            envelope = args = answer = plain = reply = None  # or the last message would stay in memory
+            envelope = args = answer = plain = reply = body = None  # or the last message would stay in memory
+            if unwritten:
+                write_down()
             _rest(cell)
             cell.waiter = waiter
             await waiter
@@ -139,17 +139,21 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             left = _SLICE_MESSAGES
             continue
         if cell.is_ending:
-            return
+            break
         left -= 1
         now = perf_counter()
         if now > until or not left:
             if now - before > theater.slow:
                 theater.blame(cell, envelope.plan.name, before, now)
+            if unwritten:
+                write_down()
             await _pause(cell)
             now = perf_counter()
             until = now + theater.slice
             left = _SLICE_MESSAGES
         before = now
+    if unwritten:
+        write_down()
 
 
 def _rest(cell: Cell) -> None:

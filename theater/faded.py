@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 from weakref import ref
 
@@ -19,12 +18,10 @@ class Faded:
     callback that cleans up after it. Here that is done for many at once.
     """
 
-    __slots__ = ("_cells", "_forgotten", "_most")
+    __slots__ = ("_cells", "_most")
 
-    def __init__(self, forgotten: Callable[[Sequence[bytes]], None]) -> None:
-        """Have `forgotten` called, now and then, with those of whom nobody holds a ref any longer."""
+    def __init__(self) -> None:
         self._cells: dict[bytes, ref[Cell]] = {}
-        self._forgotten = forgotten
         self._most = _SPARE
 
     def __len__(self) -> int:
@@ -34,10 +31,7 @@ class Faded:
     def add(self, cell: Cell) -> None:
         self._cells[cell.id] = ref(cell)
         if len(self._cells) > self._most:
-            lost = [id for id, held in self._cells.items() if held() is None]
-            for id in lost:
-                del self._cells[id]
-            self._forgotten(lost)
+            self._cells = {id: held for id, held in self._cells.items() if held() is not None}
             self._most = 2 * len(self._cells) + _SPARE
 
     def get(self, id: bytes) -> Cell | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from dis import opmap
+from types import FunctionType
 from typing import Any
 
 from theater import failure
 from theater.marking import PLAIN, HandlerOptions
 from theater.shape import Shape
 from theater.unrolled import fits_function, passes_function
-from theater.untyped import MisfitError, World, check_scalar, name_of, passes
+from theater.untyped import MisfitError, World, are_brief, check_scalar, name_of, passes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,13 @@ class Parameter:
     kind: Any  # as `inspect.Parameter.kind`
     shape: Shape
     is_required: bool
+
+
+def may_wait(function: Callable[..., Any]) -> bool:
+    """Say whether others may run before a call of it has ended: not if it is a coroutine without `await`."""
+    if type(function) is not FunctionType or not function.__code__.co_flags & inspect.CO_COROUTINE:
+        return True
+    return opmap["YIELD_VALUE"] in function.__code__.co_code[::2]  # each second byte is an instruction
 
 
 class HandlerPlan:
@@ -42,12 +51,14 @@ class HandlerPlan:
         "call",
         "cancellable",
         "fits",
+        "is_brief",
         "label",
         "name",
         "only",
         "priority",
         "raises",
         "takes_int",
+        "waits",
     )
 
     def __init__(
@@ -62,6 +73,7 @@ class HandlerPlan:
     ) -> None:
         self.name = name
         self.call = call  # with the actor, then the arguments
+        self.waits = may_wait(call)  # others may run before it has ended
         self.label = label  # as errors call it: `Counter.add`
         self.raises = options.raises or ()
         self.cancellable = bool(options.cancellable)
@@ -87,6 +99,7 @@ class HandlerPlan:
         """Whether these arguments, all by their places, travel as they are: scalars of the right types."""
         self.only = self._kinds[0] if len(parameters) == len(self._kinds) == 1 else None
         self.takes_int = self.only == frozenset({int})  # and nothing else: what is looked at most often
+        self.is_brief = are_brief(self._kinds, len(name))  # what is recorded of it is short in any case
         required = sum(one.is_required for one in self._placed)
         self._least = self._most + 1 if self._required else required  # the quick way fills only places
 

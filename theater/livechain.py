@@ -25,16 +25,19 @@ class LiveChain(ChainView):
 
     @property
     def tip(self) -> Tip:
+        self._stage.recorder.settle()
         return Tip(self._line.id, self._line.events, self._line.head)
 
     @property
     def first(self) -> int:
-        return self._stage.journal.first(self._line.id)
+        first = self._stage.journal.first(self._line.id)
+        return self.tip.size if first is None else first
 
     @property
     def committed(self) -> int:
         """How many of these events stand under a signed checkpoint that is durable."""
-        return self._stage.journal.committed_of(self._line.id)
+        journal = self._stage.journal
+        return journal.committed_of(self._line.id) if journal.durable else self.tip.size
 
     def event(self, seq: int) -> Event:
         return Event.read(self._stage.journal.event(self._line.id, seq))

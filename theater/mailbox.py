@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import takewhile
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from msgspec import Struct
 
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 Triple = tuple[bytes, int, bytes]
 """An actor's id, the seq of one of its events, and that event's hash."""
+
+NO_KWARGS: Final[dict[str, Any]] = {}
+"""Of all messages without any; never changed. A thousand dicts that lie in a mailbox are not made twice."""
 
 
 class Overflow(StrEnum):

@@ -17,6 +17,7 @@ from theater.errors import MalformedError, ProofError
 
 HASH_BYTES = 32
 EMPTY_ROOT = sha256().digest()
+_NODE = sha256(b"\x01")  # a copy of a hash begun takes an eighth less than one begun anew
 _FOLD = 1024  # leaves hashed at once: half a millisecond
 
 
@@ -173,9 +174,12 @@ class Frontier:
                 row.insert(0, self._subtrees.pop())
             if len(row) & 1:
                 odd.append(row.pop())
-            pairs = zip(row[::2], row[1::2], strict=True)
-            row = [sha256(b"\x01" + left + right).digest() for left, right in pairs]
-            size >>= 1
+            nodes = []
+            for left, right in zip(row[::2], row[1::2], strict=True):
+                hash = _NODE.copy()
+                hash.update(left + right)
+                nodes.append(hash.digest())
+            row, size = nodes, size >> 1
         self._subtrees += reversed(odd)
 
     def root(self) -> bytes:
@@ -221,8 +225,7 @@ class Tree:
         size = self._within(size)
         if not 0 <= index < size:
             raise IndexError(f"no leaf {index} in a log of {size}")
-        path: list[bytes] = []
-        first, last = 0, size
+        path, first, last = list[bytes](), 0, size
         while last - first > 1:
             split = first + _split(last - first)
             left, right = (first, split), (split, last)
@@ -239,8 +242,7 @@ class Tree:
         size = self._within(size)
         if not 0 <= old <= size:
             raise IndexError(f"no first {old} leaves in a log of {size}")
-        path: list[bytes] = []
-        first, last = 0, size if old else 0
+        path, first, last = list[bytes](), 0, size if old else 0
         while old != last:
             split = first + _split(last - first)
             left, right = (first, split), (split, last)
@@ -275,8 +277,7 @@ def _sides(place: int, last: int) -> list[bool]:
     while last:
         if place & 1 or place < last:
             sides.append(bool(place & 1))
-        place >>= 1
-        last >>= 1
+        place, last = place >> 1, last >> 1
     return sides
 
 

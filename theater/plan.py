@@ -94,6 +94,8 @@ class ActorPlan:
             )
             for name, (owner, function, options) in self._methods.items()
         }
+        for one in self.handlers.values():
+            one.is_brief &= self.state.is_brief
         self.streams = {name: one for name, one in self.handlers.items() if isinstance(one, StreamPlan)}
         by_any: dict[Any, HandlerPlan] = {**self.handlers, **dict(self._functions())}
         self.callable_by = {key: one for key, one in by_any.items() if not isinstance(one, StreamPlan)}
@@ -127,8 +129,7 @@ class ActorPlan:
                 attributes[name] = self.defaults[name]()
             else:
                 raise TypeError(f"{self.label}() missing argument {name!r}")
-        for name, default in self.scratch.items():
-            attributes[name] = default()
+        attributes.update({name: default() for name, default in self.scratch.items()})
 
     def copy_state(self, actor: object, world: World) -> dict[str, Any]:
         """All fields of an instance as plain values, which the instance can no longer change.

@@ -9,7 +9,7 @@ from theater import channels, sending, streaming
 from theater.channels import Channel
 from theater.codec import ActorAddress, Addressed
 from theater.loop import Cancelled, at_work, running_loop
-from theater.mailbox import Envelope
+from theater.mailbox import NO_KWARGS, Envelope
 from theater.relaying import relay
 from theater.streaming import Stream
 from theater.untyped import NEAR
@@ -22,6 +22,8 @@ A_co = TypeVar("A_co", covariant=True)
 P = ParamSpec("P")
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
+
+_FAR = -NEAR
 
 
 class ActorRef(Addressed, Generic[A_co]):
@@ -81,14 +83,14 @@ class ActorRef(Addressed, Generic[A_co]):
             plan is not None
             and not kwargs
             and (
-                (plan.takes_int and len(args) == 1 and type(args[0]) is int and -NEAR < args[0] < NEAR)
+                (plan.takes_int and len(args) == 1 and type(args[0]) is int and _FAR < args[0] < NEAR)
                 or plan.fits(args)
             )
             and cell.is_open
             and not theater.is_closed
             and running_loop() is cell.loop
         ):  # as `envelope` does: a call is 70 ns
-            envelope = Envelope(plan, args, kwargs, None, None, asker)
+            envelope = Envelope(plan, args, NO_KWARGS, None, None, asker)
             theater.sent += 1
         else:
             envelope = cell.envelope(handler, args, kwargs, None, asker)
@@ -171,14 +173,14 @@ class ActorRef(Addressed, Generic[A_co]):
             plan is not None
             and not kwargs
             and (
-                (plan.takes_int and len(args) == 1 and type(args[0]) is int and -NEAR < args[0] < NEAR)
+                (plan.takes_int and len(args) == 1 and type(args[0]) is int and _FAR < args[0] < NEAR)
                 or plan.fits(args)
             )
             and cell.is_open
             and not theater.is_closed
             and running_loop() is cell.loop
         ):  # as in `tell`
-            envelope = Envelope(plan, args, kwargs, None, reply)
+            envelope = Envelope(plan, args, NO_KWARGS, None, reply)
             theater.sent += 1
         else:
             envelope = cell.envelope(handler, args, kwargs, reply)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Struct, UnsetType, field
+from msgspec import Raw, Struct, UnsetType, field
 
 from theater.codec import prepare
 from theater.loop import Future
 from theater.mailbox import Envelope
+from theater.plain import TOO_LARGE, write
+from theater.recorder import SHORT
 from theater.state import SMALL, Changed
 from theater.turn import received_body
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 AS_THEY_ARE = frozenset({type(None), bool, int, str, bytes})  # NaN has many forms, one of them canonical
 
+_MOST = SHORT - 96  # bytes of a body whose event is short
+
 
 class Told(Struct, gc=False):
     """A `message/handled` whose handler asked nothing, in canonical order.
@@ -30,7 +34,7 @@ class Told(Struct, gc=False):
     ask: bool
     args: tuple[Any, ...]
     sender: Triple | None = field(name="from")
-    state: dict[str, Any] | UnsetType
+    state: dict[str, Any] | Struct | UnsetType
     answer: Any
     handler: str
 
@@ -38,9 +42,18 @@ class Told(Struct, gc=False):
 class Ended(Struct, gc=False):
     """The same for a message that is recorded as received."""
 
-    state: dict[str, Any] | UnsetType
+    state: dict[str, Any] | Struct | UnsetType
     answer: Any
     message: int
+
+
+def packed(body: Told | Ended) -> Raw | None:
+    """The same, packed while nothing in it can change; None if its event may be long."""
+    try:
+        data = write(body)
+    except TOO_LARGE:
+        return None
+    return Raw(data) if len(data) <= _MOST else None
 
 
 def record_handled(cell: Cell, envelope: Envelope, answer: Any, changed: Changed) -> None:

@@ -80,7 +80,7 @@ class Stage:
         self.journal: Journal = journal()
         self.bound = self.world, self.recall  # once, and not for each cell: 64 bytes each
         self.cells: dict[bytes, Cell] = {}  # those that are alive here
-        self.past = Faded(self.journal.retire)
+        self.past = Faded()
         self.names: dict[str, Cell] = {}
         self.tops: dict[Cell, None] = {}  # supervised by the program outside, in the order of their start
         self.asleep: dict[str, Sleeper] = {}  # alive in the record, by name

@@ -9,13 +9,14 @@ from typing import Any, Final, TypeAlias, cast
 from uuid import UUID
 
 from msgpack import packb
+from msgspec import Struct
 
 from theater.content import ContentRef
 from theater.field import Default
 from theater.plain import DEPTH, Addressed, encode, extension, prepare
 from theater.shape import Shape
-from theater.unrolled import changed_function
-from theater.untyped import SCALARS, MisfitError, World, passes
+from theater.unrolled import INTS, changed_function
+from theater.untyped import SCALARS, MisfitError, World, are_brief, passes
 
 _NONE: Final = object()  # stands for a field that is not there
 _EMPTY: Final[dict[str, Any]] = {}  # of all that have none: an empty dict is 64 bytes; never changed
@@ -24,7 +25,7 @@ _HEADER = 9  # bytes that MessagePack takes at most for a number or for the leng
 _WIDEST = 4  # bytes of a character
 SMALL: Final = 4_096  # bytes of packed state that a `message/handled` may hold
 
-Changed: TypeAlias = bool | dict[str, Any]
+Changed: TypeAlias = bool | dict[str, Any] | Struct
 """Whether a message changed the state; or the new state, ready to be packed at once."""
 
 
@@ -40,13 +41,16 @@ class Field:
 class State:
     """The fields of one actor class."""
 
-    __slots__ = ("_keeper", "fields", "label", "most_bytes", "ordered")
+    __slots__ = ("_keeper", "fields", "is_brief", "label", "most_bytes", "ordered")
 
     def __init__(self, label: str, fields: Mapping[str, Field]) -> None:
         self.label = label  # as errors call the class
         self.fields = dict(fields)
         self.ordered = sorted(fields.items(), key=lambda item: (len(item[0].encode()), item[0].encode()))
         self._keeper: type[StateKeeper] | None = None
+        kinds = [field.shape.kinds for field in fields.values()]
+        self.is_brief = are_brief(kinds, sum(map(len, fields))) and set(kinds) <= {INTS}
+        """What is recorded of it is short in any case, and does not change once it is given."""
         self.most_bytes = _HEADER + sum(
             2 * _HEADER + _WIDEST * len(name) for name in fields
         )  # of short values
@@ -79,7 +83,7 @@ class State:
     def keeper(self, attributes: Mapping[str, Any], world: World, recall: World) -> StateKeeper:
         """What keeps the state of one actor of this class; it has these attributes now."""
         if self._keeper is None:
-            kinds = {name: field.shape.kinds for name, field in self.fields.items()}
+            kinds = {name: field.shape.kinds for name, field in self.ordered}
             changed = changed_function(kinds, (SMALL - self.most_bytes) // _WIDEST)
             self._keeper = type("StateKeeper", (StateKeeper,), {"__slots__": (), "changed": changed})
         return self._keeper(self, attributes, world, recall)
@@ -137,7 +141,11 @@ class State:
 class StateKeeper:
     """Remembers the last good state of one actor: values that never change as they are, the rest packed."""
 
-    __slots__ = ("_plain", "_recall", "_state", "_world", "fixed", "leaves", "packed", "size")
+    # fmt: off
+    __slots__ = (
+        "_plain", "_recall", "_state", "_world", "fixed", "leaves", "packed", "scalar", "size", "steady",
+    )
+    # fmt: on
 
     def __init__(self, state: State, attributes: Mapping[str, Any], world: World, recall: World) -> None:
         self._state = state
@@ -147,14 +155,16 @@ class StateKeeper:
         self.leaves: tuple[str, ...] = ()  # fixed ones whose plain form is another
         self.packed: dict[str, bytes] = _EMPTY
         self._plain: dict[str, Any] = _EMPTY  # of the packed ones
-        self.size = -1
+        self.size = -1  # how many attributes there were
+        self.steady = -1  # the same if no value can change in place
+        self.scalar = -1  # the same if all values are scalars, too
         self.look(attributes)
 
     def changed(self, actor: object) -> Changed:
         """Say whether the state differs from the last good one, and if so take it as such.
 
         One that `State.keeper` made does so in one step where all are scalars of the types that they had,
-        and gives the new state then, if it is small: ready to be packed, and to be changed by the next one.
+        and gives the new state then, if it is small: ready to be packed, later too.
 
         Raises:
             TypeError: it cannot be packed, or there is an attribute that is no field; nothing is taken then.
@@ -216,7 +226,7 @@ class StateKeeper:
         if len(attributes) != self.size:
             state.check_names(attributes)
         if not state.fields:
-            self.size = len(attributes)
+            self.size = self.steady = self.scalar = len(attributes)
             return False
         fixed, packed, plains, differs = {}, {}, {}, False
         for name, field in state.ordered:  # as they are packed
@@ -236,6 +246,8 @@ class StateKeeper:
         self.fixed, self.packed, self._plain = fixed or _EMPTY, packed or _EMPTY, plains or _EMPTY
         self.leaves = tuple([name for name, value in fixed.items() if type(value) not in SCALARS])
         self.size = len(attributes)
+        self.steady = -1 if packed else self.size
+        self.scalar = -1 if self.leaves else self.steady
         return differs
 
     def _pack(self, name: str, field: Field, value: Any) -> tuple[Any, bytes]:

@@ -6,15 +6,19 @@ changed field 150 instead of 400.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from theater.untyped import SURE_BITS, passes
+from msgspec import defstruct
+
+from theater.untyped import NEAR, SURE_BITS, passes
 
 Kinds = frozenset[type]
 """Scalars that pass as they are."""
 
+INTS: Kinds = frozenset({int})
 _TEXTS = frozenset({str, bytes})
+_QUICK = {int: f"(-{NEAR} < {{0}} < {NEAR} or {{0}}.bit_length() <= {SURE_BITS})", str: "{0}.isascii()"}
 
 
 def fits_function(kinds: Sequence[Kinds], least: int) -> Callable[[tuple[Any, ...]], bool]:
@@ -33,38 +37,67 @@ def passes_function(kinds: Kinds) -> Callable[[object], bool]:
 
 
 def changed_function(kinds: Mapping[str, Kinds], room: int = -1) -> Callable[[Any, object], Any]:
-    """Write `changed(keeper, actor)` for a class with these fields: see `StateKeeper.changed`.
+    """Write `changed(keeper, actor)` for a class with these fields, as they are packed: see `StateKeeper`.
 
     It gives the new state instead of True where that is nothing but scalars that pack as they are, with at
     most `room` characters in all texts and bytes.
     """
-    names = list(kinds)
-    each = range(len(names))
+    names, each = list(kinds), range(len(kinds))
+    unmoved = [f"    if {_all('new{0} is old{0}', each)}:", "        return False"]
+    sure = bool(kinds) and all(len(these) == 1 and these <= _QUICK.keys() for these in kinds.values())
     get = [f"        new{i} = now[{names[i]!r}]; old{i} = last[{names[i]!r}]" for i in each]
-    look = []
-    for i in each:
-        like = _is_like(f"new{i}", f"old{i}", kinds[names[i]], f"kinds[{names[i]!r}]")
-        look += [f"    if new{i} is not old{i} and not ({like}):", "        return keeper.look(now)"]
-    take = [f"    last[{names[i]!r}] = new{i}" for i in each]
+    test = _sure_to_change if sure else _look_and_take
     lines = [
         "def changed(keeper, actor):",
         "    now = actor.__dict__",
-        "    if keeper.packed or len(now) != keeper.size:",
+        f"    if len(now) != keeper.{'scalar' if sure else 'steady'}:",
         "        return keeper.look(now)",
         "    last = keeper.fixed",
         "    try:",
         *(get or ["        pass"]),
         "    except KeyError:",
         "        return keeper.look(now)",
-        f"    if {' and '.join(f'new{i} is old{i}' for i in each) or True}:",
+        *([] if len(names) == 1 and sure else unmoved),
+        *test(kinds, [f"    last[{names[i]!r}] = new{i}" for i in each], room),
+    ]
+    state = defstruct("state", names, gc=False) if {*kinds.values()} == {INTS} else None
+    return _written("changed", "\n".join(lines) + "\n", kinds=kinds, state=state)
+
+
+def _sure_to_change(kinds: Mapping[str, Kinds], take: list[str], room: int) -> list[str]:
+    """What to do with fields of one type each, which the values before had."""
+    each = range(len(kinds))
+    state = f"state({', '.join(map('new{}'.format, each))})" if {*kinds.values()} == {INTS} else "last"
+    fits = [_is_sure(f"new{i}", these, "") for i, these in enumerate(kinds.values())]
+    if len(fits) > 1:
+        fits = [f"(new{i} is old{i} or {test})" for i, test in enumerate(fits)]
+    return [
+        f"    if not ({' and '.join(fits)}):",
+        "        return keeper.look(now)",
+        f"    if {_all('new{0} == old{0}', each)}:",
         "        return False",
+        *take,
+        f"    return {_if_short([*kinds.values()], room, state)}",
+    ]
+
+
+def _look_and_take(kinds: Mapping[str, Kinds], take: list[str], room: int) -> list[str]:
+    """What to do with any fields."""
+    look = []
+    for i, (name, these) in enumerate(kinds.items()):
+        like = f"type(new{i}) is type(old{i}) and {_is_sure(f'new{i}', these, f'kinds[{name!r}]')}"
+        look += [f"    if new{i} is not old{i} and not ({like}):", "        return keeper.look(now)"]
+    return [
         *look,
         *take,
-        f"    if {' or '.join(_differs(i) for i in each) or False}:",
-        f"        return {_if_short([*kinds.values()], room)}",
+        f"    if {' or '.join(map(_differs, range(len(kinds)))) or False}:",
+        f"        return {_if_short([*kinds.values()], room, 'last', 'not keeper.leaves')}",
         "    return False",
     ]
-    return _written("changed", "\n".join(lines) + "\n", kinds=kinds)
+
+
+def _all(test: str, each: Iterable[int]) -> str:
+    return " and ".join(map(test.format, each)) or "True"
 
 
 def _differs(i: int) -> str:
@@ -72,9 +105,9 @@ def _differs(i: int) -> str:
     return f"new{i} != old{i} or (new{i} is not old{i} and type(new{i}) is float)"
 
 
-def _if_short(kinds: Sequence[Kinds], room: int) -> str:
+def _if_short(kinds: Sequence[Kinds], room: int, state: str, *conditions: str) -> str:
     """The expression for the new state; or True where it may be long, or hold one of the many NaNs."""
-    tests, texts = ["not keeper.leaves"], []
+    tests, texts = [*conditions], []
     for i, these in enumerate(kinds):
         if float in these:
             tests.append(f"new{i} == new{i}")
@@ -84,20 +117,16 @@ def _if_short(kinds: Sequence[Kinds], room: int) -> str:
             )
     if texts:
         tests.append(f"{' + '.join(texts)} <= {room}")
-    return f"last if {' and '.join(tests)} else True" if room >= 0 else "True"
-
-
-def _is_like(new: str, old: str, kinds: Kinds, constant: str) -> str:
-    """Both are scalars of one type."""
-    return f"type({new}) is type({old}) and {_is_sure(new, kinds, constant)}"
+    if room < 0:
+        return "True"
+    return f"{state} if {' and '.join(tests)} else True" if tests else state
 
 
 def _is_sure(value: str, kinds: Kinds, constant: str) -> str:
     """The expression for `passes(value, kinds)`."""
-    if kinds == {int}:
-        return f"type({value}) is int and {value}.bit_length() <= {SURE_BITS}"
-    if kinds == {str}:
-        return f"type({value}) is str and {value}.isascii()"
+    if len(kinds) == 1 and kinds <= _QUICK.keys():
+        (kind,) = kinds
+        return f"type({value}) is {kind.__name__} and {_QUICK[kind].format(value)}"
     return f"passes({value}, {constant})"
 
 

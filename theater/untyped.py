@@ -22,6 +22,8 @@ KEYS: frozenset[type] = frozenset({str, bytes, int, bool})
 
 DEEPEST = 60  # levels of one value: the codec takes 64, some of which its place in an event needs
 NEAR = (1 << 30) - 1  # ints of less are one digit, which Python compares in one step
+NUMBERS = frozenset({int, bool, float, NoneType})  # and nothing: what packs to 9 bytes at most
+_FEW, _SHORT = 16, 64  # with them a `message/handled` is short in any case
 SURE_BITS = 63  # an int of so many fits without a closer look
 _SHOWN = 200  # characters of a place in an error
 _LEAST, _MOST = -(2**63), 2**64 - 1
@@ -55,6 +57,11 @@ def expected(name: str, value: object) -> MisfitError:
 def name_of(kind: type) -> str:
     """How errors call a type: `None`, `int`, `Order`."""
     return "None" if kind is NoneType else kind.__qualname__.rpartition("<locals>.")[2]
+
+
+def are_brief(kinds: Collection[frozenset[type]], characters: int) -> bool:
+    """Say whether these are few numbers, or nothing, under names of so many characters in all."""
+    return len(kinds) <= _FEW and characters <= _SHORT and all(these <= NUMBERS for these in kinds)
 
 
 def passes(value: Any, kinds: frozenset[type]) -> bool:

@@ -47,7 +47,7 @@ class Commits:
         """Go on where a folder was opened."""
         self.frontier = opened.frontier  # over all that was appended
         self.forming = Pending(opened.place, frontier=opened.frontier)
-        self.inlet = Inlet(EACH, _nothing)
+        self.inlet = Inlet(EACH)
         self.absorb: Callable[[], None] = _nothing  # takes in what is there
         self.is_busy = False  # a flush is scheduled, or a batch is at the disk
         self.committed = opened.frontier.size
@@ -161,7 +161,7 @@ class Commits:
     def then(self, future: Future[T], result: T) -> None:
         if self.failed is not None:
             refuse(future, self.failed)
-        elif self.inlet.new or not self.forming.is_empty:
+        elif not (self.inlet.is_empty and self.forming.is_empty):
             self.forming.waiters.append((future, result))
             if self._timer is not None:
                 self.wake()
@@ -210,7 +210,7 @@ class Commits:
     @property
     def _holds_some(self) -> bool:
         """Whether something waits that is not sealed."""
-        return bool(self.inlet.new) or not self.forming.is_empty
+        return not (self.inlet.is_empty and self.forming.is_empty)
 
     @property
     def _uncommitted(self) -> int:

@@ -219,9 +219,6 @@ class DiskJournal:
     def committed_of(self, actor: bytes) -> int:
         return self._places.committed(actor, self._commits.committed_to)
 
-    def retire(self, actors: Sequence[bytes]) -> None:
-        del actors
-
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return self._index.tips()
 

@@ -43,17 +43,19 @@ class Intake:
         self._bulk = EACH * min(_BULK, log.most // 8)
         self._newest: bytes | None = None
         self._inlet.take_in = self._take_in
+        self._inlet.take_many = self._take_many
         commits.absorb = self.absorb
 
     @property
     def size(self) -> int:
         """How many events there are, in the inlet too."""
-        return self._size + len(self._inlet.new) // EACH
+        return self._size + len(self._inlet.all()) // EACH
 
     @property
     def newest(self) -> bytes | None:
         """The bytes of the newest event that came since the opening."""
-        return self._inlet.new[-2] if self._inlet.new else self._newest
+        new = self._inlet.all()
+        return new[-2] if new else self._newest
 
     def append(self, actor: bytes, seq: int, data: bytes, leaf: bytes, blobs: Sequence[bytes]) -> None:
         """Take in an event of any length, behind those in the inlet."""
@@ -100,15 +102,11 @@ class Intake:
 
         If that fails, for an index lied where a chain ends, so does the journal: others have appended too.
         """
-        new = self._inlet.new
+        new = self._inlet.all()
         if not new:
             return
         try:
             self._take(new[::EACH], new[1::EACH], new[2::EACH], new[3::EACH])
-        except BaseException as error:  # whatever it is, events were lost, and all must hear of it
-            self._commits.fail(error)
-            if not isinstance(error, Exception):
-                raise  # ctrl-C
         finally:
             new.clear()
 
@@ -122,7 +120,22 @@ class Intake:
         commits.have_grown()
         self._inlet.most = self._bulk  # until nothing is scheduled that takes in what comes
 
+    def _take_many(self, actor: bytes, seq: int, events: list[bytes], leaves: list[bytes]) -> None:
+        if not self._commits.has_ended:
+            self.absorb()
+        if not self._commits.has_ended:
+            self._take([actor] * len(events), [*range(seq, seq + len(events))], events, leaves)
+        self._take_in()
+
     def _take(self, actors: list[bytes], seqs: list[int], events: list[bytes], leaves: list[bytes]) -> None:
+        try:
+            self._frame(actors, seqs, events, leaves)
+        except BaseException as error:  # whatever it is, events were lost, and all must hear of it
+            self._commits.fail(error)
+            if not isinstance(error, Exception):
+                raise  # ctrl-C
+
+    def _frame(self, actors: list[bytes], seqs: list[int], events: list[bytes], leaves: list[bytes]) -> None:
         batch = self._commits.forming
         if self._unnamed.sizes:
             for data in events:

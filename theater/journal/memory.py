@@ -64,7 +64,9 @@ class MemoryJournal:
         self._signer = Signer(SigningKey.generate() if key is None else key_of(key))
         self._events: deque[bytes] = deque(maxlen=keep)
         self._leaves = bytearray()  # of the newest events, 32 bytes each; the others are in the tree
-        self._inlet = Inlet(EACH, self._take_in)
+        self._inlet = Inlet(EACH)
+        self._inlet.take_in = self._take_in
+        self._inlet.take_many = self._take_many
         self.inlet: Inlet | None = self._inlet
         self._taken = 0  # events that were taken in from there
         self._weights: deque[tuple[int, int]] = deque()  # up to which event, and bytes of those from the last
@@ -72,8 +74,6 @@ class MemoryJournal:
         self._frontier = Frontier()
         self._contents = Contents()
         self._index = Recent()
-        self._ends: dict[bytes, int] = {}  # the newest seq of each chain, of dropped events too
-        self._retired: deque[tuple[int, Sequence[bytes]]] = deque()  # chains that end before this number
 
     @property
     def key(self) -> VerifyKey:
@@ -86,7 +86,7 @@ class MemoryJournal:
 
     @property
     def size(self) -> int:
-        return self._taken + len(self._inlet.new) // EACH
+        return self._taken + len(self._inlet.all()) // EACH
 
     @property
     def committed(self) -> int:
@@ -166,20 +166,11 @@ class MemoryJournal:
         """The bytes of all events that are still here, oldest first."""
         return [*self._all()]
 
-    def first(self, actor: bytes) -> int:
-        events = self._all()
-        oldest = self.size - len(events)
-        self._index.follow(events, oldest)
-        return self._ends.get(actor, -1) + 1 - self._index.kept(actor, oldest)
+    def first(self, actor: bytes) -> int | None:
+        return self._span(actor)[0]
 
     def committed_of(self, actor: bytes) -> int:
-        self._all()
-        return self._ends.get(actor, -1) + 1
-
-    def retire(self, actors: Sequence[bytes]) -> None:
-        """Forget these chains once the last of their events has fallen out."""
-        self._all()
-        self._retired.append((self.size, actors))
+        return self._span(actor)[1]
 
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:
         return {}
@@ -200,18 +191,36 @@ class MemoryJournal:
 
     def _all(self) -> deque[bytes]:
         """All events that are here, oldest first."""
-        if self._inlet.new:
+        if self._inlet.all():
             self._take_in()
         return self._events
+
+    def _span(self, actor: bytes) -> tuple[int | None, int]:
+        """The first seq of a chain that is still here, and the one behind its last; none: None and 0."""
+        events = self._all()
+        oldest = self.size - len(events)
+        self._index.follow(events, oldest)
+        return self._index.span(actor, oldest)
 
     def _take_in(self, blobs: Sequence[bytes] = ()) -> None:
         """Take in what is new, the last of which these left, and drop what is too much."""
         new = self._inlet.new
-        self._ends.update(zip(new[::EACH], new[1::EACH], strict=True))
-        events = new[2::EACH]
-        self._events.extend(events)
-        self._leaves += b"".join(new[3::EACH])
+        events, leaves = new[2::EACH], new[3::EACH]
         new.clear()
+        self._take(events, leaves, blobs)
+        room = min(self.keep_bytes // _SPARE, self.keep_bytes - self._weight - self._contents.weight)
+        most = 1 if self._contents.outlined else max(1, min(_BULK, room // EVENT_LIMIT))
+        self._inlet.most = EACH * most
+
+    def _take_many(self, actor: bytes, seq: int, events: list[bytes], leaves: list[bytes]) -> None:
+        del actor, seq
+        if self._inlet.new:
+            self._take_in()
+        self._take(events, leaves)
+
+    def _take(self, events: list[bytes], leaves: list[bytes], blobs: Sequence[bytes] = ()) -> None:
+        self._events.extend(events)
+        self._leaves += b"".join(leaves)
         self._taken += len(events)
         weight = sum(map(len, events))
         self._weights.append((self._taken, weight))
@@ -224,9 +233,6 @@ class MemoryJournal:
         if self._weight + contents.weight > self.keep_bytes:
             self._drop(self.keep_bytes - self.keep_bytes // _SPARE)
         self._fold(len(self._leaves) - _LEAVES)
-        self._forget()
-        room = min(self.keep_bytes // _SPARE, self.keep_bytes - self._weight - contents.weight)
-        self._inlet.most = EACH * (1 if contents.outlined else max(1, min(_BULK, room // EVENT_LIMIT)))
 
     def _drop(self, most: int) -> None:
         """Drop the oldest events until all that are left take `most` bytes; the newest stays."""
@@ -253,13 +259,6 @@ class MemoryJournal:
             self._frontier.late += [leaves[at : at + HASH_BYTES] for at in range(0, length, HASH_BYTES)]
             self._frontier.fold()
             del self._leaves[:length]
-
-    def _forget(self) -> None:
-        """Forget chains that were retired, once their last event has fallen out."""
-        oldest = self.size - len(self._events)
-        while self._retired and self._retired[0][0] <= oldest:
-            for actor in self._retired.popleft()[1]:
-                self._ends.pop(actor, None)
 
 
 class MemoryIngest:

@@ -8,7 +8,8 @@ when it is safe.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from itertools import chain, count, repeat
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 from theater.checkpoint import Note
 from theater.journal.ahead import Ahead
@@ -17,7 +18,9 @@ from theater.keys import VerifyKey
 from theater.loop import Future
 
 T = TypeVar("T")
+TakeMany: TypeAlias = Callable[[bytes, int, list[bytes], list[bytes]], None]
 EACH = 4  # things that an event puts into an inlet
+_MANY = 32  # events that are worth a call of their own
 
 
 class Ingest(Protocol):
@@ -48,14 +51,39 @@ class Inlet:
     """A way into a journal that is no call: `inlet.new += (actor, seq, data, leaf)`, as `append` takes them.
 
     Once there are `most` of these, `take_in` is called. An event that comes so has at most 1,024 bytes.
+
+    In front of that lies what a recorder has not written yet, and writes when somebody looks.
     """
 
-    __slots__ = ("most", "new", "take_in")
+    __slots__ = ("most", "new", "take_in", "take_many", "unwritten", "write_down")
 
-    def __init__(self, most: int, take_in: Callable[[], None]) -> None:
+    take_in: Callable[[], None]
+    take_many: TakeMany
+    write_down: Callable[[], None]  # given by the recorder
+
+    def __init__(self, most: int) -> None:
         self.new: list[Any] = []  # a tuple for each event would be one object more for the collector
         self.most = most
-        self.take_in = take_in
+        self.unwritten: list[Any] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.new or self.unwritten)
+
+    def add(self, actor: bytes, seq: int, events: list[bytes], leaves: list[bytes]) -> None:
+        """Add events that follow each other in one chain, the first of which has this seq."""
+        if len(events) >= _MANY:
+            self.take_many(actor, seq, events, leaves)
+            return
+        self.new += chain.from_iterable(zip(repeat(actor), count(seq), events, leaves))
+        if len(self.new) >= self.most:
+            self.take_in()
+
+    def all(self) -> list[Any]:
+        """All that is new, for who looks at the journal."""
+        if self.unwritten:
+            self.write_down()
+        return self.new
 
 
 class Journal(Protocol):
@@ -208,16 +236,15 @@ class Journal(Protocol):
         """
         ...
 
-    def first(self, actor: bytes) -> int:
-        """The seq of the oldest event of this chain that is still here; past its end if none is."""
+    def first(self, actor: bytes) -> int | None:
+        """The seq of the oldest event of this chain that is still here; None if none is."""
         ...
 
     def committed_of(self, actor: bytes) -> int:
-        """How many events of this chain stand under a signed checkpoint that will survive the process."""
-        ...
+        """How many events of this chain stand under a signed checkpoint that will survive the process.
 
-    def retire(self, actors: Sequence[bytes]) -> None:
-        """Nobody asks by a ref for the chains of these actors, which have ended, any more."""
+        In memory all do, and a chain of which no event is left is one that never was: 0.
+        """
         ...
 
     def tips(self) -> Mapping[bytes, tuple[int, bytes]]:

@@ -40,7 +40,11 @@ class Recent:
         first, numbers = self._chains.get(actor, (0, ()))
         return numbers[seq - first] if 0 <= seq - first < len(numbers) else None
 
-    def kept(self, actor: bytes, oldest: int) -> int:
-        """How many events of a chain have at least the number `oldest`."""
-        _, numbers = self._chains.get(actor, (0, ()))
-        return len(numbers) - bisect_left(numbers, oldest)
+    def span(self, actor: bytes, oldest: int) -> tuple[int | None, int]:
+        """The first seq of a chain with at least the number `oldest`, and the one behind its last.
+
+        None and 0 if there is none.
+        """
+        first, numbers = self._chains.get(actor, (0, ()))
+        start = bisect_left(numbers, oldest)
+        return (first + start, first + len(numbers)) if start < len(numbers) else (None, 0)

@@ -1,0 +1,297 @@
+"""Events that wait to be written with others: nobody who looks can tell, and nobody waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import anyio
+import pytest
+
+from theater import Actor, ActorRef, Reason, Theater, handler
+from theater.event import VERSION, Event
+from theater.handler import may_wait
+from theater.journal.memory import MemoryJournal
+from theater.keys import SigningKey
+from theater.loop import pause
+from theater.plain import write
+from theater.recorder import HANDLED, SHORT
+from theater.settling import Ended, Told
+from theater.untyped import NUMBERS, are_brief
+
+pytestmark = pytest.mark.anyio
+
+KEY = SigningKey.generate()
+MOST, LEAST = 2**63 - 1, -(2**63)
+LETTER = "\U00020000"  # of four bytes
+
+
+class Numbers(Actor):
+    """Holds nothing but numbers: what it records is short, and is left to be written with others."""
+
+    total: int = 0
+
+    @handler
+    async def add(self, amount: int) -> int:
+        self.total += amount
+        return self.total
+
+    @handler
+    async def read(self) -> int:
+        return self.total
+
+    @handler
+    async def rest(self, amount: int) -> None:
+        self.total += amount
+        await pause()
+        self.total += amount
+
+    @handler(raises=(ValueError,))
+    async def fail(self, amount: int) -> None:
+        self.total += amount
+        raise ValueError(amount)
+
+    @handler
+    async def say(self, amount: int) -> None:
+        self.context.log(str(amount))
+        self.total += amount
+
+    @handler
+    async def overflow(self) -> None:
+        self.total = 2**64
+
+    @handler
+    async def name(self, name: str) -> str:
+        return name
+
+    @handler
+    async def spell(self, size: int) -> str:
+        return "x" * size
+
+
+class Still(Actor):
+    """Has no state at all."""
+
+    @handler
+    async def hear(self, number: float) -> None: ...
+
+
+async def in_many_ways(ref: ActorRef[Any]) -> None:
+    random = Random(5)
+    for number in range(300):
+        name = random.choice(["add", "add", "add", "add", "read", "rest", "fail", "say", "name"])
+        if number in {50, 200}:
+            name = "overflow"
+        await ref.tell(
+            name, *({"read": (), "overflow": (), "name": ("x" * number * 5,)}.get(name, (number,)))
+        )
+        if random.random() < 0.2:
+            await ref.ask(random.choice(["add", "spell"]), number * 500)
+
+
+async def in_one_way(ref: ActorRef[Any]) -> None:
+    for number in range(300):
+        await ref.tell("hear", number / 7)
+
+
+async def record(
+    monkeypatch: pytest.MonkeyPatch,
+    actor: Actor,
+    program: Callable[[ActorRef[Any]], Awaitable[None]],
+    *,
+    at_once: bool,
+) -> list[bytes]:
+    """All that the actor's chain holds, in a theater whose clock and ids are the same in every run."""
+
+    def journal(**options: Any) -> MemoryJournal:
+        made = MemoryJournal(**options | {"key": KEY, "origin": f"theater/{'0' * 32}"})
+        if at_once:
+            made.inlet = None
+        return made
+
+    seconds = iter(range(10**6))
+    monkeypatch.setattr("theater.notary.choice.MemoryJournal", journal)
+    async with Theater(clock=lambda: next(seconds), entropy=Random(0).randbytes) as theater:
+        ref: ActorRef[Any] = await theater.spawn(actor)
+        await program(ref)
+        await theater.settled()
+        return [event.data for event in theater.chain(ref)]
+
+
+@pytest.mark.parametrize(("actor", "program"), [(Numbers, in_many_ways), (Still, in_one_way)])
+async def test_what_is_written_late_is_what_is_written_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+    actor: type[Actor],
+    program: Callable[[ActorRef[Any]], Awaitable[None]],
+) -> None:
+    events = await record(monkeypatch, actor(), program, at_once=False)
+
+    assert events == await record(monkeypatch, actor(), program, at_once=True)
+    assert len(events) > 300
+    assert [Event.read(data).seq for data in events] == [*range(len(events))]
+
+
+@pytest.fixture(params=["memory", "disk"])
+async def theater(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Theater]:
+    async with Theater(tmp_path / "theater" if request.param == "disk" else None) as theater:
+        yield theater
+
+
+class Looker(Numbers):
+    """Looks at its own chain while what it did before is not written."""
+
+    @handler
+    async def look(self) -> None:
+        found.append(looks[0]())
+
+
+looks: list[Callable[[], int]] = []
+found: list[int] = []
+
+
+@pytest.mark.real_clock
+@pytest.mark.parametrize("how", ["tip", "events", "first", "newest", "checkpoint", "size"])
+async def test_a_handler_that_looks_finds_all_that_was_handled(theater: Theater, how: str) -> None:
+    ref = await theater.spawn(Looker())
+    chain = theater.chain(ref)
+    journal = ref._cell.theater.journal
+    before = journal.size
+    ways: dict[str, Callable[[], int]] = {
+        "tip": lambda: chain.tip.size,
+        "events": lambda: len([*chain]),
+        "first": lambda: chain[4].seq + 1,
+        "newest": lambda: Event.read(journal.event(ref.id, 4)).seq + 1,
+        "checkpoint": lambda: (
+            5 if journal.durable else theater.checkpoint().checkpoint(journal.key).size - before + 1
+        ),
+        "size": lambda: journal.size - before + 1,
+    }
+    looks[:], found[:] = [ways[how]], []
+
+    for number in range(4):  # all lie in the mailbox before the first is handled
+        ref.tell_nowait(Looker.add, number)
+    ref.tell_nowait(Looker.look)
+    await ref.ask(Looker.read)
+
+    assert found == [5]
+
+
+class Patient(Numbers):
+    @handler
+    async def wait(self) -> None:
+        await gates[0].wait()
+
+    async def on_stop(self, reason: Reason) -> None:
+        del reason
+        await gates[0].wait()
+
+
+gates: list[anyio.Event] = []
+
+
+@pytest.mark.real_clock
+@pytest.mark.parametrize("stops", [False, True])
+async def test_while_somebody_waits_all_before_is_written(theater: Theater, stops: bool) -> None:  # noqa: FBT001
+    gates[:] = [anyio.Event()]
+    ref = await theater.spawn(Patient())
+    inlet = ref._cell.theater.journal.inlet
+    assert inlet is not None
+
+    async with anyio.create_task_group() as tasks:
+        if stops:
+            tasks.start_soon(ref.stop)  # begins before the actor does, and lets it handle these
+        for number in range(5):
+            ref.tell_nowait(Patient.add, number)
+        if not stops:
+            ref.tell_nowait(Patient.wait)
+        try:
+            while (current := ref._cell.current) is None or current.plan.name not in {"wait", "on_stop"}:
+                await pause()
+            assert inlet.unwritten == []
+            assert ref._cell.events == 6
+        finally:
+            gates[0].set()
+
+
+async def test_one_that_ends_leaves_nothing_unwritten(theater: Theater) -> None:
+    ref = await theater.spawn(Numbers())
+    for number in range(5):
+        ref.tell_nowait(Numbers.add, number)
+    await ref.stop()
+
+    inlet = ref._cell.theater.journal.inlet
+    assert inlet is not None
+    assert inlet.unwritten == []
+    assert [event.kind for event in theater.chain(ref)][1:] == [HANDLED] * 5 + ["actor/stopped"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "characters", "says"),
+    [
+        ([NUMBERS] * 16, 64, True),
+        ([NUMBERS] * 17, 64, False),
+        ([NUMBERS] * 16, 65, False),
+        ([NUMBERS, frozenset({int, str})], 1, False),
+        ([], 0, True),
+    ],
+)
+def test_few_numbers_are_brief(kinds: list[frozenset[type]], characters: int, says: bool) -> None:  # noqa: FBT001
+    assert are_brief(kinds, characters) is says
+
+
+def test_the_longest_that_is_brief_is_a_short_event() -> None:
+    numbers, names = [LEAST] * 16, [LETTER * 4] * 15 + [LETTER * 3 + "x"]
+    state = {f"{name[:-1]}{chr(ord(LETTER) + place)}": LEAST for place, name in enumerate(names)}
+    told = Told(True, tuple(numbers), (bytes(16), MOST, bytes(32)), state, LEAST, LETTER * 64)
+
+    for body in (told, Ended(state, LEAST, MOST)):
+        assert len(state) == 16
+        assert len(write([VERSION, bytes(16), MOST, bytes(32), MOST, HANDLED, body])) <= SHORT
+
+
+async def waits() -> None:
+    await pause()
+
+
+async def reads() -> None:
+    async for _ in anyio.create_memory_object_stream[int](1)[1]:
+        pass
+
+
+async def enters() -> None:
+    async with anyio.Lock():
+        pass
+
+
+async def makes() -> Callable[[], Awaitable[None]]:
+    async def inner() -> None:
+        await pause()
+
+    return inner
+
+
+async def goes_on() -> int:
+    return sum(number for number in range(3))
+
+
+def gives() -> Awaitable[None]:
+    return pause()
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (waits, True),
+        (reads, True),
+        (enters, True),
+        (gives, True),
+        (partial(goes_on), True),
+        (makes, False),
+        (goes_on, False),
+    ],
+)
+def test_only_a_coroutine_without_a_wait_lets_nobody_run(function: Callable[..., Any], says: bool) -> None:  # noqa: FBT001
+    assert may_wait(function) is says
