@@ -212,11 +212,15 @@ async def test_a_snapshot_is_taken_each_so_many_events(stage: Callable[..., Thea
     assert {later - earlier for earlier, later in pairwise(taken)} == {11}
 
 
-async def test_one_that_is_only_told_things_is_written_down_as_often(stage: Callable[..., Theater]) -> None:
+@pytest.mark.parametrize("at_once", [1, 5])
+async def test_one_that_is_only_told_things_is_written_down_as_often(
+    stage: Callable[..., Theater], at_once: int
+) -> None:
     async with stage(snapshots=Snapshots(events=10)) as theater:
         leaf = await theater.spawn(Simple(), name="simple")
-        for _ in range(100):
-            await leaf.tell(Simple.add, 1)
+        for _ in range(100 // at_once):
+            for _ in range(at_once):
+                await leaf.tell(Simple.add, 1)
             await theater.settled()
 
         taken = [event.seq for event in snapshots(theater.chain("simple"))]

@@ -9,11 +9,12 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from msgspec import UNSET
+from msgspec import UNSET, Raw
 
 from theater import life, sending, settling, snapshots
 from theater.loop import pause
 from theater.loop.pump import Waiter
+from theater.recorder import HANDLED
 from theater.settling import AS_THEY_ARE, Ended, Told, packed, record_handled
 from theater.untyped import NUMBERS
 
@@ -78,10 +79,12 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                 await life.handler_raised(cell, envelope, error)
             else:
                 turn = cell.turn
-                body: Any = None
+                body: Told | Ended | None = None
+                late: Told | Ended | Raw | None
                 if (
                     inlet is None
                     or changed is True
+                    or recorder.prompters
                     or (reply is not None and (type(plain) not in AS_THEY_ARE or envelope.sender is not None))
                 ):
                     pass  # what follows is not for all
@@ -98,15 +101,19 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     or envelope.onward
                 ):
                     body = Ended(changed or UNSET, plain, turn.seq)
-                if body is not None and not (plan.is_brief and (reply is None or type(plain) in NUMBERS)):
-                    body = packed(body)
                 if body is not None:
-                    time = recorder.clock()
-                    if time > recorder.time:
-                        recorder.time = time
+                    late = body if unwritten or (cell.queue and not plan.waits) else None
+                    if late is not None and not (plan.is_brief and (reply is None or type(plain) in NUMBERS)):
+                        late = packed(body)
+                    if late is None:  # nothing follows that it could be written with, or it is long
+                        recorder.append_prepared(cell, HANDLED, body)
                     else:
-                        time = recorder.time
-                    unwritten += (time, body) if unwritten else (cell, time, body)
+                        time = recorder.clock()
+                        if time > recorder.time:
+                            recorder.time = time
+                        else:
+                            time = recorder.time
+                        unwritten += (time, late) if unwritten else (cell, time, late)
                     if changed:
                         cell.stale = False
                     cell.turn = None
@@ -128,7 +135,9 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
         elif cell.stopping:
             break
         else:
-            envelope = args = answer = plain = reply = body = None  # or the last message would stay in memory
+            envelope = args = answer = plain = reply = body = late = (
+                None  # or the last message would stay in memory
+            )
             if unwritten:
                 write_down()
             _rest(cell)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from itertools import count, repeat
 from typing import Any, Protocol
 
 from theater.codec import BODY_DEPTH, decode, prepare
@@ -20,6 +21,7 @@ ROOT = bytes(16)
 """The actor id of the program outside: its chain holds `theater/*` and what the program spawns."""
 
 HANDLED = "message/handled"
+_MANY = 32  # events that are worth a call of their own
 SHORT = 1_024  # bytes; no event up to this size holds a value that must leave it
 
 
@@ -136,7 +138,14 @@ class Recorder:
             leaves.append(head)
         first, line.events, line.head = line.events, seq, head
         line.weight += sum(map(len, events))
-        inlet.add(id, first, events, leaves)
+        if len(events) >= _MANY:
+            inlet.take_many(id, first, events, leaves)
+            return
+        new = inlet.new
+        for one in zip(repeat(id), count(first), events, leaves):
+            new += one
+        if len(new) >= inlet.most:
+            inlet.take_in()
 
     def _append(self, line: Chained, kind: str, data: bytes, body: Any, plain: Any) -> None:
         """Append an event that may be long, or to a journal without an inlet."""

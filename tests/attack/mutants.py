@@ -82,8 +82,8 @@ MUTANTS = [
     Mutant(
         "an event's hash is not that of a leaf",
         "theater/event.py",
-        'return sha256(b"\\0" + data).digest()',
-        "return sha256(data).digest()",
+        "    hash = LEAF.copy()",
+        "    hash = sha256()",
         "test_chain.py::test_the_bytes_of_a_chain_are_these_for_ever",
     ),
     Mutant(
@@ -120,7 +120,7 @@ MUTANTS = [
     Mutant(
         "who waits is told though the event is still in the inlet",
         "theater/journal/commits.py",
-        "        elif self.inlet.new or not self.forming.is_empty:",
+        "        elif not (self.inlet.is_empty and self.forming.is_empty):",
         "        elif not self.forming.is_empty:",
         "test_intake.py::test_whoever_waits_for_an_event_in_the_inlet_is_told_when_it_is_on_the_disk",
     ),
@@ -314,10 +314,24 @@ MUTANTS = [
     ),
     Mutant(
         "what is recorded on the quick way weighs nothing",
-        "theater/draining.py",
-        "cell.weight += len(data)",
-        "cell.weight += 0",
+        "theater/recorder.py",
+        "line.weight += sum(map(len, events))",
+        "line.weight += 0",
         "test_snapshots.py::test_one_that_is_only_told_things_is_written_down_as_often",
+    ),
+    Mutant(
+        "others run before what was handled is written",
+        "theater/draining.py",
+        "if plan.waits and unwritten:",
+        "if False:",
+        "test_unwritten.py::test_while_somebody_waits_all_before_is_written",
+    ),
+    Mutant(
+        "who looks misses what is not written yet",
+        "theater/journal/protocol.py",
+        "        if self.unwritten:\n            self.write_down()\n",
+        "",
+        "test_unwritten.py::test_a_handler_that_looks_finds_all_that_was_handled",
     ),
     # -- supervision
     Mutant(

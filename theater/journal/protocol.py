@@ -8,7 +8,6 @@ when it is safe.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import chain, count, repeat
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from theater.checkpoint import Note
@@ -20,7 +19,6 @@ from theater.loop import Future
 T = TypeVar("T")
 TakeMany: TypeAlias = Callable[[bytes, int, list[bytes], list[bytes]], None]
 EACH = 4  # things that an event puts into an inlet
-_MANY = 32  # events that are worth a call of their own
 
 
 class Ingest(Protocol):
@@ -69,15 +67,6 @@ class Inlet:
     @property
     def is_empty(self) -> bool:
         return not (self.new or self.unwritten)
-
-    def add(self, actor: bytes, seq: int, events: list[bytes], leaves: list[bytes]) -> None:
-        """Add events that follow each other in one chain, the first of which has this seq."""
-        if len(events) >= _MANY:
-            self.take_many(actor, seq, events, leaves)
-            return
-        self.new += chain.from_iterable(zip(repeat(actor), count(seq), events, leaves))
-        if len(self.new) >= self.most:
-            self.take_in()
 
     def all(self) -> list[Any]:
         """All that is new, for who looks at the journal."""
