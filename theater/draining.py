@@ -102,10 +102,11 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                 ):
                     body = Ended(changed or UNSET, plain, turn.seq)
                 if body is not None:
-                    late = body if unwritten or (cell.queue and not plan.waits) else None
-                    if late is not None and not (plan.is_brief and (reply is None or type(plain) in NUMBERS)):
-                        late = packed(body)
-                    if late is None:  # nothing follows that it could be written with, or it is long
+                    late = None
+                    if unwritten or (cell.queue and not plan.waits):  # others can be written with it
+                        is_brief = plan.is_brief and (reply is None or type(plain) in NUMBERS)
+                        late = body if is_brief else packed(body)
+                    if late is None:
                         recorder.append_prepared(cell, HANDLED, body)
                     else:
                         time = recorder.clock()
@@ -116,7 +117,8 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                         unwritten += (time, late) if unwritten else (cell, time, late)
                     if changed:
                         cell.stale = False
-                    cell.turn = None
+                    if turn is not None:
+                        cell.turn = None
                 elif turn is not None:
                     _settle(cell, envelope, plain, changed=changed)
                 elif records:

@@ -124,19 +124,18 @@ class Recorder:
         line: Chained = inlet.unwritten[0]
         following = iter(inlet.unwritten[1:])
         inlet.unwritten.clear()
-        id, seq, head, begun = line.id, line.events, line.head, LEAF.copy
-        event = [VERSION, id, seq, head, 0, HANDLED, None]  # one list for all: 30 ns each
+        id, first, head, begun = line.id, line.events, line.head, LEAF.copy
+        event = [VERSION, id, 0, head, 0, HANDLED, None]  # one list for all: 30 ns each
         events, leaves = [], []
-        for event[4], event[6] in zip(following, following, strict=True):
-            event[2], event[3] = seq, head
+        for event[2], event[4], event[6] in zip(count(first), following, following):
+            event[3] = head
             data = write(event)
             hash = begun()
             hash.update(data)
             head = hash.digest()
-            seq += 1
             events.append(data)
             leaves.append(head)
-        first, line.events, line.head = line.events, seq, head
+        line.events, line.head = first + len(events), head
         line.weight += sum(map(len, events))
         if len(events) >= _MANY:
             inlet.take_many(id, first, events, leaves)
