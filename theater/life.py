@@ -37,8 +37,11 @@ async def live(cell: Cell) -> None:
         try:
             thrown = _enter(cell)
             stops = thrown is None or await _deal_with(cell, thrown)
-            if not cell.is_ending:
-                await cell.drain()
+            try:
+                if not cell.is_ending:
+                    await cell.drain()
+            finally:
+                cell.theater.recorder.settle()  # what ctrl-C left there would come into another's chain
             _check_alive(cell)
             await end(cell, cell.reason, stops=stops and not (cell.extras and cell.extras.has_stopped))
         except Cancelled:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from hashlib import sha256
-from itertools import count, repeat
+from itertools import chain, count, repeat
 from typing import Any, Protocol
 
 from theater.codec import BODY_DEPTH, decode, prepare
@@ -100,9 +100,10 @@ class Recorder:
             return seq
         hash = LEAF.copy()  # as `event_hash` does: a call is 0.1 µs
         hash.update(data)
-        line.events = seq + 1
-        line.head = head = hash.digest()
+        head = hash.digest()
         line.weight += len(data)
+        line.events = seq + 1  # no call from here to the inlet: ctrl-C comes before or after all of it
+        line.head = head
         inlet.new += (line.id, seq, data, head)
         if len(inlet.new) >= inlet.most:
             inlet.take_in()
@@ -123,7 +124,6 @@ class Recorder:
         assert inlet is not None
         line: Chained = inlet.unwritten[0]
         following = iter(inlet.unwritten[1:])
-        inlet.unwritten.clear()
         id, first, head, begun = line.id, line.events, line.head, LEAF.copy
         event = [VERSION, id, 0, head, 0, HANDLED, None]  # one list for all: 30 ns each
         events, leaves = [], []
@@ -135,14 +135,17 @@ class Recorder:
             head = hash.digest()
             events.append(data)
             leaves.append(head)
-        line.events, line.head = first + len(events), head
-        line.weight += sum(map(len, events))
-        if len(events) >= _MANY:
+        size, end, new = sum(map(len, events)), first + len(events), inlet.new
+        are_many = len(events) >= _MANY
+        rows = () if are_many else [*chain.from_iterable(zip(repeat(id), count(first), events, leaves))]
+        line.events = end  # no call from here to the inlet, as above
+        line.head = head
+        line.weight += size
+        del inlet.unwritten[:]
+        if are_many:
             inlet.take_many(id, first, events, leaves)
             return
-        new = inlet.new
-        for one in zip(repeat(id), count(first), events, leaves):
-            new += one
+        new += rows
         if len(new) >= inlet.most:
             inlet.take_in()
 
