@@ -10,8 +10,10 @@ from typing import Any
 
 import anyio
 import pytest
+from msgspec import UNSET
 
 from theater import Actor, ActorRef, Reason, Theater, handler
+from theater.chain import ChainView
 from theater.event import VERSION, Event
 from theater.handler import may_wait
 from theater.journal.memory import MemoryJournal
@@ -226,6 +228,53 @@ async def test_one_that_ends_leaves_nothing_unwritten(theater: Theater) -> None:
     assert inlet is not None
     assert inlet.unwritten == []
     assert [event.kind for event in theater.chain(ref)][1:] == [HANDLED] * 5 + ["actor/stopped"]
+
+
+async def test_ctrl_c_while_they_are_written_loses_none(
+    theater: Theater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ref = await theater.spawn(Looker())
+    chain = theater.chain(ref)
+    looks[:], found[:] = [lambda: interrupted(monkeypatch, chain)], []
+
+    for number in range(4):
+        ref.tell_nowait(Looker.add, number)
+    ref.tell_nowait(Looker.look)
+    await ref.ask(Looker.read)
+
+    assert found == [5]
+    assert [event.kind for event in chain][1:] == [HANDLED] * 6
+    assert theater.checkpoint().text
+
+
+def interrupted(monkeypatch: pytest.MonkeyPatch, chain: ChainView) -> int:
+    """Look while ctrl-C comes, and then again."""
+    writes = iter((write, write, None))
+
+    def interrupt(event: Any) -> bytes:
+        if (done := next(writes)) is None:
+            raise KeyboardInterrupt
+        return done(event)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("theater.recorder.write", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            len(chain)
+    return len(chain)
+
+
+async def test_one_in_whose_midst_another_one_handled_messages_has_its_own_chain(theater: Theater) -> None:
+    """As where a loop runs within a loop."""
+    ref, other = [await theater.spawn(Numbers()) for _ in range(2)]
+    inlet = ref._cell.theater.journal.inlet
+    assert inlet is not None
+    for number in range(2):
+        ref.tell_nowait(Numbers.add, number)
+    inlet.unwritten += (other._cell, 1, Told(False, (7,), None, UNSET, UNSET, "add"))  # of the other one
+    await ref.ask(Numbers.read)
+
+    assert [event.body["args"] for event in [*theater.chain(other)][1:]] == [[7]]
+    assert [event.body["args"] for event in [*theater.chain(ref)][1:]] == [[0], [1], []]
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,8 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                             recorder.time = time
                         else:
                             time = recorder.time
+                        if unwritten and unwritten[0] is not cell:  # who runs a loop within a loop
+                            write_down()
                         unwritten += (time, late) if unwritten else (cell, time, late)
                     if changed:
                         cell.stale = False
