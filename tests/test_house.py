@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PURE_TEXT = """
     errors content plain parts codec outlining untyped form record compound union annotation shape nearest
-    given unrolled merkle keys event script checkpoint chain proof restart retry names grants allowance
+    given unrolled nodes merkle keys event script checkpoint chain proof restart retry names grants allowance
     store.requests store.fold store.permission store.decision journal.frames mentions survey culling
 """
 PURE_ORDER = PURE_TEXT.split()

@@ -14,20 +14,17 @@ chain and is the RFC 6962 leaf at once. A removed event leaves the array `[actor
 
 from __future__ import annotations
 
-from hashlib import sha256
 from typing import Any, Self
 
 import msgspec
 
 from theater.codec import BODY_DEPTH, decode, pack
 from theater.errors import MalformedError
+from theater.nodes import leaf_hash
 
 EVENT_LIMIT = 65_535  # bytes
 EVENT_DEPTH = BODY_DEPTH + 1  # containers one within another: the array around the body
 VERSION = 1
-
-LEAF = sha256(b"\0")
-"""What the hash of an event begins with: a copy takes an eighth less than one begun anew."""
 
 _STORE_FUNCTIONS = (
     "new store get exists label get_by_label remove_label remove_from_label store_at_label "
@@ -129,11 +126,8 @@ def event_bytes(  # noqa: PLR0917 - the order is that of the bytes
     return pack([VERSION, actor, seq, parent, time, kind, prepared_body])
 
 
-def event_hash(data: bytes) -> bytes:
-    """Hash the bytes of an event: 32 bytes, RFC 6962 section 2.1's leaf hash."""
-    hash = LEAF.copy()
-    hash.update(data)
-    return hash.digest()
+event_hash = leaf_hash
+"""Hash the bytes of an event: 32 bytes, RFC 6962 section 2.1's leaf hash."""
 
 
 def _fault_of_place(actor: object, seq: object) -> str:

@@ -12,8 +12,9 @@ from itertools import chain, count, repeat
 from typing import Any, Protocol
 
 from theater.codec import BODY_DEPTH, decode, prepare
-from theater.event import EVENT_DEPTH, EVENT_LIMIT, LEAF, VERSION, event_bytes, event_hash
+from theater.event import EVENT_DEPTH, EVENT_LIMIT, VERSION, event_bytes, event_hash
 from theater.journal.protocol import Journal
+from theater.nodes import LEAF
 from theater.outlining import inline, outline
 from theater.plain import TOO_LARGE, unwritable, write
 

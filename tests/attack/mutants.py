@@ -81,7 +81,7 @@ MUTANTS = [
     ),
     Mutant(
         "an event's hash is not that of a leaf",
-        "theater/event.py",
+        "theater/nodes.py",
         "    hash = LEAF.copy()",
         "    hash = sha256()",
         "test_chain.py::test_the_bytes_of_a_chain_are_these_for_ever",

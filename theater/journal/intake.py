@@ -74,7 +74,7 @@ class Intake:
         check = EVENT_CHECKS[length] if length < CHECKED else crc32(pack_head(length, EVENT))
         buffer += pack_header(crc32(data, check), length, EVENT)
         buffer += data
-        self._commits.frontier.late.append(leaf)
+        self._commits.frontier.late += leaf
         self._newest = data
         self._size += 1
 
@@ -155,7 +155,7 @@ class Intake:
         checks = map(crc32, events, map(EVENT_CHECKS.__getitem__, lengths))
         headers = map(pack_header, checks, lengths, repeat(EVENT))
         batch.buffer += b"".join(chain.from_iterable(zip(headers, events, strict=True)))
-        self._commits.frontier.late += leaves
+        self._commits.frontier.late += b"".join(leaves)
         self._newest = events[-1]
         self._size += len(events)
 

@@ -25,7 +25,7 @@ from theater.journal.recent import Recent
 from theater.journal.signer import Signer
 from theater.keys import SigningKey, VerifyKey
 from theater.loop import Future
-from theater.merkle import HASH_BYTES, Frontier
+from theater.merkle import Frontier
 
 T = TypeVar("T")
 _BULK = 1024  # events taken in at once: 0.1 ms
@@ -63,7 +63,6 @@ class MemoryJournal:
         self.on_room: Callable[[], None] | None = None
         self._signer = Signer(SigningKey.generate() if key is None else key_of(key))
         self._events: deque[bytes] = deque(maxlen=keep)
-        self._leaves = bytearray()  # of the newest events, 32 bytes each; the others are in the tree
         self._inlet = Inlet(EACH)
         self._inlet.take_in = self._take_in
         self._inlet.take_many = self._take_many
@@ -71,7 +70,7 @@ class MemoryJournal:
         self._taken = 0  # events that were taken in from there
         self._weights: deque[tuple[int, int]] = deque()  # up to which event, and bytes of those from the last
         self._weight = 0  # bytes in all these
-        self._frontier = Frontier()
+        self._frontier = Frontier()  # leaves stay late as long as they may, or until somebody wants the root
         self._contents = Contents()
         self._index = Recent()
 
@@ -180,7 +179,6 @@ class MemoryJournal:
 
     def checkpoint(self) -> Note:
         self._all()
-        self._fold(len(self._leaves))
         return self._signer.sign(Checkpoint(self.origin, self._frontier.size, self._frontier.root()))
 
     async def open(self) -> None:
@@ -220,7 +218,7 @@ class MemoryJournal:
 
     def _take(self, events: list[bytes], leaves: list[bytes], blobs: Sequence[bytes] = ()) -> None:
         self._events.extend(events)
-        self._leaves += b"".join(leaves)
+        self._frontier.late += b"".join(leaves)
         self._taken += len(events)
         weight = sum(map(len, events))
         self._weights.append((self._taken, weight))
@@ -232,7 +230,8 @@ class MemoryJournal:
         self._weigh_no_more()
         if self._weight + contents.weight > self.keep_bytes:
             self._drop(self.keep_bytes - self.keep_bytes // _SPARE)
-        self._fold(len(self._leaves) - _LEAVES)
+        if len(self._frontier.late) > _LEAVES:
+            self._frontier.fold(len(self._frontier.late) - _LEAVES)
 
     def _drop(self, most: int) -> None:
         """Drop the oldest events until all that are left take `most` bytes; the newest stays."""
@@ -251,14 +250,6 @@ class MemoryJournal:
         while self._weights[0][0] <= oldest:
             self._weight -= self._weights.popleft()[1]
         return len(self._weights) < before
-
-    def _fold(self, length: int) -> None:
-        """Take so many bytes of the oldest leaves into the tree."""
-        if length > 0:
-            leaves = bytes(self._leaves[:length])
-            self._frontier.late += [leaves[at : at + HASH_BYTES] for at in range(0, length, HASH_BYTES)]
-            self._frontier.fold()
-            del self._leaves[:length]
 
 
 class MemoryIngest:
