@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from theater.codec import decode
 from theater.plain import write
-from theater.unrolled import INTS, changed_function, fits_function, passes_function
+from theater.unrolled import changed_function, fits_function, passes_function
 from theater.untyped import SCALARS, passes
 
 VALUES: list[Any] = [
@@ -168,11 +168,22 @@ def test_a_small_new_state_is_given_back_ready_to_be_packed(
 
 
 def test_a_new_state_of_ints_is_not_changed_by_the_next() -> None:
-    keeper, changed = Keeper({"m": 5, "n": 1}), changed_function({"m": INTS, "n": INTS}, 10)
+    keeper, changed = (
+        Keeper({"m": 5, "n": 1}),
+        changed_function(dict.fromkeys(("m", "n"), frozenset({int})), 10),
+    )
 
     states = [changed(keeper, Thing(n=n, m=5)) for n in (2, 3)]
 
     assert [decode(write(state)) for state in states] == [{"n": 2, "m": 5}, {"n": 3, "m": 5}]
+
+
+def test_ints_under_names_that_no_struct_can_have_are_given_all_the_same() -> None:
+    keeper = Keeper({"a b": 1})
+
+    found = changed_function({"a b": frozenset({int})}, 10)(keeper, Thing(**{"a b": 2}))
+
+    assert decode(write(found)) == {"a b": 2}
 
 
 def test_texts_of_all_fields_together_make_a_state_long() -> None:

@@ -15,7 +15,7 @@ from theater.content import ContentRef
 from theater.field import Default
 from theater.plain import DEPTH, Addressed, encode, extension, prepare
 from theater.shape import Shape
-from theater.unrolled import INTS, changed_function
+from theater.unrolled import are_ints, changed_function
 from theater.untyped import SCALARS, MisfitError, World, are_brief, passes
 
 _NONE: Final = object()  # stands for a field that is not there
@@ -48,8 +48,8 @@ class State:
         self.fields = dict(fields)
         self.ordered = sorted(fields.items(), key=lambda item: (len(item[0].encode()), item[0].encode()))
         self._keeper: type[StateKeeper] | None = None
-        kinds = [field.shape.kinds for field in fields.values()]
-        self.is_brief = are_brief(kinds, sum(map(len, fields))) and set(kinds) <= {INTS}
+        kinds = {name: field.shape.kinds for name, field in fields.items()}
+        self.is_brief = not kinds or (are_brief([*kinds.values()], sum(map(len, kinds))) and are_ints(kinds))
         """What is recorded of it is short in any case, and does not change once it is given."""
         self.most_bytes = _HEADER + sum(
             2 * _HEADER + _WIDEST * len(name) for name in fields

@@ -16,7 +16,7 @@ from theater.untyped import NEAR, SURE_BITS, passes
 Kinds = frozenset[type]
 """Scalars that pass as they are."""
 
-INTS: Kinds = frozenset({int})
+_INTS: Kinds = frozenset({int})
 _TEXTS = frozenset({str, bytes})
 _QUICK = {int: f"(-{NEAR} < {{0}} < {NEAR} or {{0}}.bit_length() <= {SURE_BITS})", str: "{0}.isascii()"}
 
@@ -34,6 +34,11 @@ def passes_function(kinds: Kinds) -> Callable[[object], bool]:
     """Write `passes(value)` for values of these kinds."""
     test = _is_sure("value", kinds, "kinds")
     return _written("passes_here", f"def passes_here(value):\n    return {test}\n", kinds=kinds)
+
+
+def are_ints(kinds: Mapping[str, Kinds]) -> bool:
+    """Say whether a state is ints alone, and has some: a struct can hold it."""
+    return {*kinds.values()} == {_INTS} and all(map(str.isidentifier, kinds))
 
 
 def changed_function(kinds: Mapping[str, Kinds], room: int = -1) -> Callable[[Any, object], Any]:
@@ -60,14 +65,14 @@ def changed_function(kinds: Mapping[str, Kinds], room: int = -1) -> Callable[[An
         *([] if len(names) == 1 and sure else unmoved),
         *test(kinds, [f"    last[{names[i]!r}] = new{i}" for i in each], room),
     ]
-    state = defstruct("state", names, gc=False) if {*kinds.values()} == {INTS} else None
+    state = defstruct("state", names, gc=False) if are_ints(kinds) else None
     return _written("changed", "\n".join(lines) + "\n", kinds=kinds, state=state)
 
 
 def _sure_to_change(kinds: Mapping[str, Kinds], take: list[str], room: int) -> list[str]:
     """What to do with fields of one type each, which the values before had."""
     each = range(len(kinds))
-    state = f"state({', '.join(map('new{}'.format, each))})" if {*kinds.values()} == {INTS} else "last"
+    state = f"state({', '.join(map('new{}'.format, each))})" if are_ints(kinds) else "last"
     fits = [_is_sure(f"new{i}", these, "") for i, these in enumerate(kinds.values())]
     if len(fits) > 1:
         fits = [f"(new{i} is old{i} or {test})" for i, test in enumerate(fits)]
