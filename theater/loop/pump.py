@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from asyncio import Future
 
 _SLICE_TASKS = 64  # that are resumed in a row while others wait
-_SLICE = 0.001  # seconds, the same
+_SLICE = (
+    0.00025  # seconds, the same; the writer's thread has its turn in between: 1 ms doubles the p99 of puts
+)
 
 
 class Pump:
