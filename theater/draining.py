@@ -27,7 +27,7 @@ _SLICE_MESSAGES = 256  # that an actor handles in a row while others wait: 0.25 
 
 
 async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop, in one place: a call is 40 ns
-    """Handle messages, one at a time, until the actor is to end."""
+    """Handle messages, one at a time, until the actor is to end; `live` writes down what is left then."""
     theater = cell.theater
     recorder, journal = theater.recorder, theater.journal
     records, is_durable = theater.records_messages, journal.durable
@@ -137,11 +137,10 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                     else:
                         reply.set_result(answer)
         elif cell.stopping:
-            break
+            return
         else:
-            envelope = args = answer = plain = reply = body = late = (
-                None  # or the last message would stay in memory
-            )
+            # or the last message would stay in memory
+            envelope = args = answer = plain = reply = body = late = None
             if unwritten:
                 write_down()
             _rest(cell)
@@ -152,7 +151,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             left = _SLICE_MESSAGES
             continue
         if cell.is_ending:
-            break
+            return
         left -= 1
         now = perf_counter()
         if now > until or not left:
@@ -165,8 +164,6 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
             until = now + theater.slice
             left = _SLICE_MESSAGES
         before = now
-    if unwritten:
-        write_down()
 
 
 def _rest(cell: Cell) -> None:

@@ -16,7 +16,13 @@ from hashlib import sha256
 from theater.errors import MalformedError, ProofError
 from theater.nodes import HASH_BYTES, leaf_hash, node_hash, row_over
 
-__all__ = ["HASH_BYTES", "leaf_hash", "node_hash"]  # besides what is made here
+# fmt: off
+__all__ = [
+    "EMPTY_ROOT", "HASH_BYTES", "ConsistencyProof", "Frontier", "InclusionProof", "Tree", "leaf_hash",
+    "node_hash", "prove_consistency", "prove_inclusion", "root_of", "verify_consistency", "verify_inclusion",
+    "verify_leaf_inclusion",
+]
+# fmt: on
 
 EMPTY_ROOT = sha256().digest()
 _FOLD = 1024 * HASH_BYTES  # leaves hashed at once: a third of a millisecond
