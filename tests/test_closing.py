@@ -568,7 +568,7 @@ async def test_a_fault_of_the_runtime_ends_the_theater_and_everybody_is_told(
     worker, other = await theater.spawn(Worker()), await theater.spawn(Worker())
     waiting = asyncio.ensure_future(other.ask(Worker.work, HOUR))
     await anyio.sleep(1)
-    monkeypatch.setattr("theater.draining.Told", fault)
+    monkeypatch.setattr("theater.settling.Told", fault)
 
     with pytest.raises(RuntimeError, match="ours"):
         await worker.ask(Worker.work)

@@ -93,6 +93,7 @@ SHELL_TEXT = """
     restarting
     ending
     life
+    bursts
     draining
     cell
     faded

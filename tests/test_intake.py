@@ -305,12 +305,13 @@ async def test_an_actor_whose_snapshot_held_a_full_mailbox_goes_on_the_quick_way
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow: list[object] = []
+    record_handled = settling.record_handled
 
     def record(*told: Any) -> None:
         slow.append(told)
-        settling.record_handled(*told)
+        record_handled(*told)
 
-    monkeypatch.setattr("theater.draining.record_handled", record)
+    monkeypatch.setattr("theater.settling.record_handled", record)
     async with Theater(tmp_path / "theater", snapshots=Snapshots(events=50)) as theater:
         sink = await theater.spawn(Sink())
         for number in range(1_500):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import partial
 from pathlib import Path
 from random import Random
@@ -10,7 +10,6 @@ from typing import Any
 
 import anyio
 import pytest
-from msgspec import UNSET
 
 from theater import Actor, ActorRef, Reason, Theater, handler
 from theater.chain import ChainView
@@ -105,6 +104,7 @@ async def record(
     program: Callable[[ActorRef[Any]], Awaitable[None]],
     *,
     at_once: bool,
+    clock: Iterable[int] = range(10**6),
 ) -> list[bytes]:
     """All that the actor's chain holds, in a theater whose clock and ids are the same in every run."""
 
@@ -114,9 +114,9 @@ async def record(
             made.inlet = None
         return made
 
-    seconds = iter(range(10**6))
+    times = iter(clock)
     monkeypatch.setattr("theater.notary.choice.MemoryJournal", journal)
-    async with Theater(clock=lambda: next(seconds), entropy=Random(0).randbytes) as theater:
+    async with Theater(clock=lambda: next(times), entropy=Random(0).randbytes) as theater:
         ref: ActorRef[Any] = await theater.spawn(actor)
         await program(ref)
         await theater.settled()
@@ -134,6 +134,24 @@ async def test_what_is_written_late_is_what_is_written_at_once(
     assert events == await record(monkeypatch, actor(), program, at_once=True)
     assert len(events) > 300
     assert [Event.read(data).seq for data in events] == [*range(len(events))]
+
+
+async def test_a_clock_that_goes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    jumps = [1, 2, 3, 50, 4, 60, 7, *range(8, 1000)]
+    runs = [
+        await record(monkeypatch, Numbers(), burst_and_ask, at_once=at_once, clock=jumps)
+        for at_once in (False, True)
+    ]
+
+    assert runs[0] == runs[1]
+    assert [Event.read(data).time for data in runs[0]] == [3, 50, 50, 60, 60, 60, 60]
+
+
+async def burst_and_ask(ref: ActorRef[Any]) -> None:
+    for number in range(4):
+        ref.tell_nowait("add", number)
+    await ref.ask("read")
+    await ref.ask("read")
 
 
 @pytest.fixture(params=["memory", "disk"])
@@ -212,7 +230,7 @@ async def test_while_somebody_waits_all_before_is_written(theater: Theater, stop
         try:
             while (current := ref._cell.current) is None or current.plan.name not in {"wait", "on_stop"}:
                 await pause()
-            assert inlet.unwritten == []
+            assert inlet.bodies == []
             assert ref._cell.events == 6
         finally:
             gates[0].set()
@@ -226,7 +244,7 @@ async def test_one_that_ends_leaves_nothing_unwritten(theater: Theater) -> None:
 
     inlet = ref._cell.theater.journal.inlet
     assert inlet is not None
-    assert inlet.unwritten == []
+    assert inlet.bodies == []
     assert [event.kind for event in theater.chain(ref)][1:] == [HANDLED] * 5 + ["actor/stopped"]
 
 
@@ -263,18 +281,30 @@ def interrupted(monkeypatch: pytest.MonkeyPatch, chain: ChainView) -> int:
     return len(chain)
 
 
-async def test_one_in_whose_midst_another_one_handled_messages_has_its_own_chain(theater: Theater) -> None:
+async def test_one_in_whose_midst_another_one_handles_messages_has_its_own_chain(theater: Theater) -> None:
     """As where a loop runs within a loop."""
-    ref, other = [await theater.spawn(Numbers()) for _ in range(2)]
-    inlet = ref._cell.theater.journal.inlet
-    assert inlet is not None
-    for number in range(2):
-        ref.tell_nowait(Numbers.add, number)
-    inlet.unwritten += (other._cell, 1, Told(False, (7,), None, UNSET, UNSET, "add"))  # of the other one
-    await ref.ask(Numbers.read)
+    ref, other = await theater.spawn(Looker()), await theater.spawn(Numbers())
+    cell = other._cell
 
-    assert [event.body["args"] for event in [*theater.chain(other)][1:]] == [[7]]
-    assert [event.body["args"] for event in [*theater.chain(ref)][1:]] == [[0], [1], []]
+    def drain_the_other() -> int:
+        cell.theater.active += 1  # at the end it rests, and its task will once more
+        draining = cell.drain()
+        draining.send(None)
+        draining.close()
+        return cell.handled
+
+    looks[:], found[:] = [drain_the_other], []
+    for number in range(2):
+        ref.tell_nowait(Looker.add, number)
+    ref.tell_nowait(Looker.look)
+    ref.tell_nowait(Looker.add, 2)
+    for number in (7, 8, 9):
+        other.tell_nowait(Numbers.add, number)
+    await ref.ask(Looker.read)
+
+    assert found == [3]
+    assert [event.body["args"] for event in [*theater.chain(other)][1:]] == [[7], [8], [9]]
+    assert [event.body["args"] for event in [*theater.chain(ref)][1:]] == [[0], [1], [], [2], []]
 
 
 @pytest.mark.parametrize(

@@ -78,12 +78,21 @@ class ActorRef(Addressed, Generic[A_co]):
         cell = self._cell
         theater = cell.theater
         asker = at_work()
-        plan = cell.handlers.get(handler)
+        try:
+            plan = cell.handlers[handler]
+        except KeyError:
+            plan = None
         if (
             plan is not None
             and not kwargs
             and (
-                (plan.takes_int and len(args) == 1 and type(args[0]) is int and _FAR < args[0] < NEAR)
+                (
+                    plan.takes_int
+                    and len(args) == 1
+                    and type(number := args[0]) is int
+                    and number < NEAR
+                    and number > _FAR
+                )
                 or plan.fits(args)
             )
             and cell.is_open
@@ -168,12 +177,21 @@ class ActorRef(Addressed, Generic[A_co]):
         cell = self._cell
         theater = cell.theater
         reply = theater.pump.promise()
-        plan = cell.handlers.get(handler)
+        try:
+            plan = cell.handlers[handler]
+        except KeyError:
+            plan = None
         if (
             plan is not None
             and not kwargs
             and (
-                (plan.takes_int and len(args) == 1 and type(args[0]) is int and _FAR < args[0] < NEAR)
+                (
+                    plan.takes_int
+                    and len(args) == 1
+                    and type(number := args[0]) is int
+                    and number < NEAR
+                    and number > _FAR
+                )
                 or plan.fits(args)
             )
             and cell.is_open

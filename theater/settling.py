@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from msgspec import Raw, Struct, UnsetType, field
+from msgspec import UNSET, Raw, Struct, UnsetType, field
 
 from theater.codec import prepare
 from theater.loop import Future
 from theater.mailbox import Envelope
 from theater.plain import TOO_LARGE, write
-from theater.recorder import SHORT
+from theater.recorder import HANDLED, SHORT
 from theater.state import SMALL, Changed
 from theater.turn import received_body
 
@@ -54,6 +54,50 @@ def packed(body: Told | Ended) -> Raw | None:
     except TOO_LARGE:
         return None
     return Raw(data) if len(data) <= _MOST else None
+
+
+def settle(cell: Cell, envelope: Envelope, plain: Any, changed: Changed) -> None:
+    """A message or hook has succeeded: end what it opened, and record it."""
+    turn, reply, theater = cell.turn, envelope.reply, cell.theater
+    recorder = theater.recorder
+    body: Told | Ended | None = None
+    if (
+        changed is True
+        or not theater.records_messages
+        or recorder.journal.inlet is None
+        or recorder.prompters
+        or (reply is not None and (type(plain) not in AS_THEY_ARE or envelope.sender is not None))
+    ):
+        pass  # what follows is not for all
+    elif turn is None:
+        if envelope.plain is None and (cell.extras is None or not cell.extras.put_back):
+            name = envelope.plan.name
+            body = Told(reply is not None, envelope.args, envelope.sender, changed or UNSET, plain, name)
+    elif not (
+        turn.held or turn.tasks or turn.stops or turn.prompter or turn.seq is None or envelope.onward
+    ):
+        body = Ended(changed or UNSET, plain, turn.seq)
+    if body is None:
+        _settle_at_length(cell, envelope, plain, changed)
+        return
+    recorder.append_prepared(cell, HANDLED, body)
+    if changed:
+        cell.stale = False
+    cell.turn = None
+
+
+def _settle_at_length(cell: Cell, envelope: Envelope, plain: Any, changed: Changed) -> None:
+    if cell.turn is not None:
+        cell.turn.close()
+        if envelope.onward is not None:
+            envelope.onward.settle()
+    if changed:
+        cell.stale = True
+    if cell.theater.records_messages:
+        record_handled(cell, envelope, plain, changed)
+    elif changed:
+        cell.due -= 1  # as an event would
+    cell.turn = None
 
 
 def record_handled(cell: Cell, envelope: Envelope, answer: Any, changed: Changed) -> None:

@@ -53,7 +53,7 @@ class Inlet:
     In front of that lies what a recorder has not written yet, and writes when somebody looks.
     """
 
-    __slots__ = ("most", "new", "take_in", "take_many", "unwritten", "write_down")
+    __slots__ = ("bodies", "line", "most", "new", "take_in", "take_many", "times", "write_down")
 
     take_in: Callable[[], None]
     take_many: TakeMany
@@ -62,15 +62,17 @@ class Inlet:
     def __init__(self, most: int) -> None:
         self.new: list[Any] = []  # a tuple for each event would be one object more for the collector
         self.most = most
-        self.unwritten: list[Any] = []
+        self.line: Any = None  # the chain that is left to be written, while somebody leaves it
+        self.times: list[int] = []  # what the clock said, and
+        self.bodies: list[Any] = []  # what is to be packed, of each of its events
 
     @property
     def is_empty(self) -> bool:
-        return not (self.new or self.unwritten)
+        return not (self.new or self.bodies)
 
     def all(self) -> list[Any]:
         """All that is new, for who looks at the journal."""
-        if self.unwritten:
+        if self.bodies:
             self.write_down()
         return self.new
 
