@@ -34,6 +34,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
     left = _SLICE_MESSAGES
     waiter = Waiter(theater.pump, cell.loop)
     envelope: Envelope | None
+    args: Any
     plain: Any
     while True:
         if cell.signals:

@@ -129,7 +129,8 @@ class Recorder:
         if times[0] < self.time or times != sorted(times):  # the clock was set back
             times = [*accumulate(times, max, initial=self.time)][1:]
         id, first, begun = line.id, line.events, LEAF.copy
-        heads, events = [line.head], []  # each event has the newest head, there by then, as its parent
+        events: list[bytes] = []
+        heads: list[Any] = [line.head]  # each event has the newest head, there by then, as its parent
         fields = zip(repeat(VERSION), repeat(id), count(first), heads, times, repeat(HANDLED), bodies)
         for data in map(write, fields):  # the tuple is one for all
             hash = begun()

@@ -73,9 +73,7 @@ def settle(cell: Cell, envelope: Envelope, plain: Any, changed: Changed) -> None
         if envelope.plain is None and (cell.extras is None or not cell.extras.put_back):
             name = envelope.plan.name
             body = Told(reply is not None, envelope.args, envelope.sender, changed or UNSET, plain, name)
-    elif not (
-        turn.held or turn.tasks or turn.stops or turn.prompter or turn.seq is None or envelope.onward
-    ):
+    elif not (turn.held or turn.tasks or turn.stops or turn.prompter or turn.seq is None or envelope.onward):
         body = Ended(changed or UNSET, plain, turn.seq)
     if body is None:
         _settle_at_length(cell, envelope, plain, changed)

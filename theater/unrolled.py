@@ -18,7 +18,10 @@ Kinds = frozenset[type]
 
 _INTS: Kinds = frozenset({int})
 _TEXTS = frozenset({str, bytes})
-_QUICK = {int: f"({{0}} < {NEAR} and {{0}} > -{NEAR} or {{0}}.bit_length() <= {SURE_BITS})", str: "{0}.isascii()"}
+_QUICK = {
+    int: f"({{0}} < {NEAR} and {{0}} > -{NEAR} or {{0}}.bit_length() <= {SURE_BITS})",
+    str: "{0}.isascii()",
+}
 
 
 def fits_function(kinds: Sequence[Kinds], least: int) -> Callable[[tuple[Any, ...]], bool]:
