@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Coroutine
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from theater import draining, ending, life, sending, snapshots
@@ -11,7 +12,7 @@ from theater.context import Context
 from theater.errors import SetupError
 from theater.extras import Extras
 from theater.lanes import Lanes
-from theater.loop import Future, Task, running_loop, start
+from theater.loop import Future, Task, start
 from theater.mailbox import NO_KWARGS, Envelope, Mailbox
 from theater.ref import ActorRef
 from theater.restart import NORMAL
@@ -117,7 +118,7 @@ class Cell(Mailbox):
             arrived, named, plain_args, plain_kwargs = plan.carry(args, kwargs, self.world)
             envelope = Envelope(plan, arrived, named, (plain_args, plain_kwargs), reply, origin)
         theater = self.theater
-        if not self.is_open or theater.is_closed or running_loop() is not self.loop:
+        if not self.is_open or theater.is_closed or theater.host._thread_id != get_ident():  # noqa: SLF001
             sending.check_way(self, envelope)
         theater.sent += 1
         return envelope

@@ -16,6 +16,7 @@ from theater.journal.protocol import Journal
 from theater.leftovers import Leftovers
 from theater.livechain import LiveChain
 from theater.loop import CURRENT, Future, Loop, Task, TaskWatch, is_virtual, running_loop, until_done
+from theater.loop.host import host
 from theater.loop.pump import Pump, Waiter
 from theater.moments import Whole, of_store
 from theater.recorder import ROOT, Line, Recorder
@@ -55,8 +56,8 @@ class Stage:
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
         "__weakref__", "_last_beat", "active", "asleep", "beating", "bound", "cells", "chores", "clock",
         "crashed", "dead_letters", "dropped", "ended", "entropy", "failed", "failures", "folder", "handled",
-        "held", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers", "lenders",
-        "letter_readers", "loop", "names", "order", "past", "pump", "quiet", "recorder",
+        "held", "host", "is_closed", "is_cutting", "is_rotating", "is_sealed", "journal", "leftovers",
+        "lenders", "letter_readers", "loop", "names", "order", "past", "pump", "quiet", "recorder",
         "records_messages", "restarts", "resting", "returned", "root", "sent", "slice", "slow",
         "snapshots", "strays", "tops", "views", "waiting", "was_closed", "watch", "withdrawn",
     )
@@ -113,6 +114,7 @@ class Stage:
         if loop is None:
             raise SetupError("a theater lives in an asyncio event loop: open it from a coroutine")
         self.loop: Loop = loop
+        host(self)
         self.pump = Pump(loop, one_by_one=is_virtual(loop))
         self.resting = Waiter(self.pump, loop)  # of all actors that have no task yet
         await self.journal.open()

@@ -18,6 +18,7 @@ from theater.event import Event
 from theater.journal import MemoryJournal
 from theater.journal.protocol import Inlet
 from theater.loop import Future, Loop, TaskWatch
+from theater.loop.host import host
 from theater.loop.pump import Pump
 from theater.loop.virtual import VirtualLoop
 from theater.mailbox import Envelope
@@ -170,6 +171,7 @@ class ShadowStage(Stage):
     def begin(self, loop: Loop) -> None:
         assert isinstance(loop, ShadowLoop)
         self.loop = self._clock = loop
+        host(self)
         self.pump = Pump(loop, one_by_one=True)
         self.slow = self.slice = float("inf")
         self.beating = True  # on a virtual clock nothing beats
