@@ -28,7 +28,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
     """Handle messages, one at a time, until the actor is to end."""
     theater = cell.theater
     journal = theater.journal
-    is_durable = journal.durable
+    records, is_durable = theater.records_messages, journal.durable
     before = perf_counter()
     until = before + theater.slice
     left = _SLICE_MESSAGES
@@ -71,7 +71,11 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
                 except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
                     await life.handler_raised(cell, envelope, error)
                 else:
-                    settle(cell, envelope, plain, changed)
+                    if records or cell.turn is not None:
+                        settle(cell, envelope, plain, changed)
+                    elif changed:
+                        cell.due -= 1  # as an event would
+                        cell.stale = True
                     cell.handled += 1
                     cell.current = None
                     reply = envelope.reply  # its handler may have deferred it
