@@ -321,17 +321,31 @@ MUTANTS = [
     ),
     Mutant(
         "others run before what was handled is written",
-        "theater/draining.py",
-        "if plan.waits and unwritten:",
+        "theater/bursts.py",
+        "if plan.waits:",
         "if False:",
         "test_unwritten.py::test_while_somebody_waits_all_before_is_written",
     ),
     Mutant(
         "who looks misses what is not written yet",
         "theater/journal/protocol.py",
-        "        if self.unwritten:\n            self.write_down()\n",
+        "        if self.bodies:\n            self.write_down()\n",
         "",
         "test_unwritten.py::test_a_handler_that_looks_finds_all_that_was_handled",
+    ),
+    Mutant(
+        "a burst in the midst of another one comes into its chain",
+        "theater/bursts.py",
+        "inlet.line is None",
+        "True",
+        "test_unwritten.py::test_one_in_whose_midst_another_one_handles_messages_has_its_own_chain",
+    ),
+    Mutant(
+        "a clock that was set back in a burst takes the chain's time back",
+        "theater/recorder.py",
+        "if times[0] < self.time or times != sorted(times):",
+        "if False:",
+        "test_unwritten.py::test_a_clock_that_goes_back_is_waited_for",
     ),
     # -- supervision
     Mutant(
