@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from theater import Actor, ActorRef, Reason, Theater, handler
-from theater.chain import ChainView
+from theater.chain import ChainView, verify_chain
 from theater.event import VERSION, Event
 from theater.handler import may_wait
 from theater.journal.memory import MemoryJournal
@@ -305,6 +305,37 @@ async def test_one_in_whose_midst_another_one_handles_messages_has_its_own_chain
     assert found == [3]
     assert [event.body["args"] for event in [*theater.chain(other)][1:]] == [[7], [8], [9]]
     assert [event.body["args"] for event in [*theater.chain(ref)][1:]] == [[0], [1], [], [2], []]
+
+
+class Reloaded(Actor):
+    """Gets other code while it lives, as by a tool that reloads modules in place."""
+
+    total: int = 0
+
+    @handler
+    async def add(self, amount: int) -> None:
+        self.total += amount
+
+    @handler
+    async def read(self) -> int:
+        return self.total
+
+
+async def test_one_whose_code_was_changed_in_place_may_wait_in_a_burst(theater: Theater) -> None:
+    async def add(self: Reloaded, amount: int) -> None:
+        await pause()
+        self.total += amount
+
+    refs = [await theater.spawn(Reloaded()) for _ in range(2)]
+    vars(Reloaded)["add"].__code__ = add.__code__
+    for number in range(3):
+        for ref in refs:
+            ref.tell_nowait("add", number)
+
+    assert [await ref.ask(Reloaded.read) for ref in refs] == [3, 3]
+    for ref in refs:
+        verify_chain(theater.chain(ref))
+        assert [event.body["args"] for event in [*theater.chain(ref)][1:]] == [[0], [1], [2], []]
 
 
 @pytest.mark.parametrize(
