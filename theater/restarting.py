@@ -28,7 +28,7 @@ def load(cell: Cell, state: dict[str, Any]) -> None:
     actor = cell.plan.new(state, recall)
     actor._cell = cell
     cell.actor = actor
-    cell.keeper = cell.plan.keeper(actor, world, recall)
+    cell.keeper = cell.plan.keeper(actor, world, recall, tells=cell.theater.records_messages)
     hook = cell.plan.hooks.get("on_load")
     if hook is not None:
         apart(cell).run(hook.call, actor)

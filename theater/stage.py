@@ -51,6 +51,7 @@ class Stage:
 
     order: Future[float]  # to close
     ended: Future[None]  # of the closing
+    host: Any  # whose `_thread_id` is that of the thread which runs the loop
 
     # fmt: off
     __slots__ = (  # beyond 30 attributes a dict is slower: 3 % of a tell
