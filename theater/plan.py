@@ -164,8 +164,8 @@ class ActorPlan:
     ) -> StateKeeper:
         """What remembers the last good state of this instance, beginning with the present one.
 
-        `world` turns addresses into refs, of actors that somebody holds a ref of; `recall`, which is `world` if
-        it is left out, also of actors that are no more. One that `tells` gives new states to the record.
+        `world` turns addresses into refs, of actors that somebody holds a ref of; `recall`, which is `world`
+        if it is left out, also of actors that are no more. One that `tells` gives new states to the record.
         """
         return self.state.keeper(actor.__dict__, world, recall or world, tells=tells)
 
