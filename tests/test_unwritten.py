@@ -199,6 +199,20 @@ async def test_a_handler_that_looks_finds_all_that_was_handled(theater: Theater,
     assert found == [5]
 
 
+@pytest.mark.real_clock
+async def test_a_handler_counts_all_events_where_many_are_not_written(theater: Theater) -> None:
+    ref = await theater.spawn(Looker())
+    before = theater.statistics().events
+    looks[:], found[:] = [lambda: theater.statistics().events - before], []
+
+    for number in range(100):
+        ref.tell_nowait(Looker.add, number)
+    ref.tell_nowait(Looker.look)
+    await ref.ask(Looker.read)
+
+    assert found == [100]
+
+
 class Patient(Numbers):
     @handler
     async def wait(self) -> None:

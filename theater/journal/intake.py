@@ -54,7 +54,8 @@ class Intake:
     @property
     def size(self) -> int:
         """How many events there are, in the inlet too."""
-        return self._size + len(self._inlet.all()) // EACH
+        new = self._inlet.all()  # first: what was not written yet is taken in by that, if it is much
+        return self._size + len(new) // EACH
 
     @property
     def newest(self) -> bytes | None:

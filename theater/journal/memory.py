@@ -85,7 +85,8 @@ class MemoryJournal:
 
     @property
     def size(self) -> int:
-        return self._taken + len(self._inlet.all()) // EACH
+        new = self._inlet.all()  # first: what was not written yet is taken in by that, if it is much
+        return self._taken + len(new) // EACH
 
     @property
     def committed(self) -> int:
