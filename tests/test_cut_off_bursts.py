@@ -81,7 +81,50 @@ def test_a_burst_that_is_cut_off_stays_in_its_own_chain(
         assert loop.run_until_complete(second.ask(Adder.add, 100)) == 100
         assert noted(theater, first) == [*range(left)]
         assert noted(theater, second) == [100]
+        inlet = second._cell.theater.journal.inlet
+        assert inlet is not None
+        assert inlet.line is None  # messages are handled in bursts again
         loop.run_until_complete(asyncio.wait([telling]))
         loop.run_until_complete(theater.__aexit__(None, None, None))
     finally:
         loop.close()
+
+
+class Times(list[int]):
+    """Ctrl-C comes when the first of them is noted, and before that of which it is the time."""
+
+    def append(self, time: int) -> None:
+        super().append(time)
+        if time == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_burst_that_is_cut_off_leaves_no_time_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = count()
+    monkeypatch.setattr("theater.bursts.time_ns", clock := lambda: next(ticks))
+    with asyncio.Runner() as runner:
+        theater = Theater(clock=clock, closing=0.01)
+        runner.run(theater.open())
+        first, second = [runner.run(theater.spawn(Adder())) for _ in range(2)]
+        inlet = first._cell.theater.journal.inlet
+        assert inlet is not None
+        inlet.times = Times()
+
+        async def tell(ref: ActorRef[Adder]) -> None:
+            nonlocal ticks
+            for number in range(2):
+                ref.tell_nowait(Adder.add, number)
+            ticks = count(start)
+            await theater.settled()
+
+        start = 0
+        telling = runner.get_loop().create_task(tell(first))
+        with pytest.raises(KeyboardInterrupt):
+            runner.get_loop().run_until_complete(telling)
+        start = 1_000
+        runner.run(tell(second))
+
+        handled = [event for event in theater.chain(second) if event.kind == "message/handled"]
+        assert [event.time for event in handled] == [1_001, 1_002]
+        telling.cancel()
+        runner.run(theater.close())

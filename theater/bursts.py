@@ -26,15 +26,15 @@ _SLICE = 1_000_000  # nanoseconds that a burst takes at most while others wait
 
 
 def may_burst(theater: Stage) -> bool:
-    """Not while a message runs again along its record, nor in a loop within the loop of another burst.
+    """Not in a loop within the loop of another burst.
 
-    And not where the clock that tells the time of events does not tell how much of it has passed.
+    And not where the clock that tells the time of events does not tell how much of it has passed. Whether
+    somebody's message runs again along its record does not matter: its actor handles no other before.
     """
     inlet = theater.journal.inlet
     return (
         inlet is not None
         and inlet.line is None
-        and not theater.recorder.prompters
         and (theater.recorder.clock is time_ns or is_virtual(theater.loop))
     )
 
@@ -77,6 +77,7 @@ async def burst(  # noqa: C901, PLR0912, PLR0915  # as `drain`: a call is 40 ns
                         answer, plain = plan.carry_answer(answer, cell.world)
                 changed = changes(actor)  # last: from here on it has succeeded
             except BaseException as error:  # noqa: BLE001  # what a handler raises is its failure, not ours
+                _blame_if_slow(cell, plan.name, before)
                 return left - 1, error
             late = None
             if (
@@ -100,12 +101,14 @@ async def burst(  # noqa: C901, PLR0912, PLR0915  # as `drain`: a call is 40 ns
                 bodies.append(late)
                 if changed:
                     cell.stale = False
-            elif records or cell.turn is not None:
+            elif records:
                 settle(cell, envelope, UNSET if reply is None else plain, changed)
                 now = recorder.time
             else:
                 now = clock()
-                if changed:
+                if cell.turn is not None:
+                    settle(cell, envelope, UNSET if reply is None else plain, changed)
+                elif changed:
                     cell.due -= 1
                     cell.stale = True
             cell.handled += 1
@@ -121,10 +124,17 @@ async def burst(  # noqa: C901, PLR0912, PLR0915  # as `drain`: a call is 40 ns
             if cell.room:
                 sending.let_in(cell)
         cell.current = None
-        if now > until and (after := perf_counter()) - before > theater.slow:
-            theater.blame(cell, envelope.plan.name, before, after)
+        if now > until:
+            _blame_if_slow(cell, envelope.plan.name, before)
         return left, None
     finally:
         if bodies:
-            recorder.write_down()
+            recorder.write_down()  # if ctrl-C comes, `live` does it
+        del times[:]  # one more, if it came between the two
         inlet.line = None
+
+
+def _blame_if_slow(cell: Cell, name: str, before: float) -> None:
+    after = perf_counter()
+    if after - before > cell.theater.slow:
+        cell.theater.blame(cell, name, before, after)

@@ -40,6 +40,7 @@ async def drain(cell: Cell) -> None:  # noqa: C901, PLR0912, PLR0915  # one loop
         if cell.signals:
             envelope = cell.signals[0]
             await life.next_signal(cell)
+            left -= 1
         elif cell.queue:
             if is_durable and journal.full:
                 await theater.room_on_disk()

@@ -41,7 +41,7 @@ async def live(cell: Cell) -> None:
                 if not cell.is_ending:
                     await cell.drain()
             finally:
-                cell.theater.recorder.settle()  # also what ctrl-C left: it would come into another's chain
+                cell.theater.recorder.leave(cell)
             _check_alive(cell)
             await end(cell, cell.reason, stops=stops and not (cell.extras and cell.extras.has_stopped))
         except Cancelled:

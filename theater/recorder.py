@@ -117,6 +117,13 @@ class Recorder:
         if inlet is not None and inlet.bodies:
             self.write_down()
 
+    def leave(self, line: Chained) -> None:
+        """The task that appends to this line ends: also what ctrl-C left would come into another's chain."""
+        self.settle()
+        inlet = self.journal.inlet
+        if inlet is not None and inlet.line is line:
+            inlet.line = None
+
     def write_down(self) -> None:
         """Append the `message/handled` that the hot path left to be written: time and body of each.
 
