@@ -347,6 +347,34 @@ MUTANTS = [
         "if False:",
         "test_unwritten.py::test_a_clock_that_goes_back_is_waited_for",
     ),
+    Mutant(
+        "a burst goes on when its life has ended",
+        "theater/bursts.py",
+        " or cell.signals",
+        "",
+        "test_bursts.py::test_what_lies_behind_the_message_that_ends_a_life_comes_into_the_next",
+    ),
+    Mutant(
+        "a burst goes on when its actor has ended",
+        "theater/bursts.py",
+        " or cell.is_ending",
+        "",
+        "test_bursts.py::test_what_lies_behind_the_message_that_ends_its_actor_is_not_handled",
+    ),
+    Mutant(
+        "a burst has no end",
+        "theater/bursts.py",
+        " or not left",
+        "",
+        "test_bursts.py::test_256_messages_later_others_have_their_turn",
+    ),
+    Mutant(
+        "one that blocks the loop and raises in a burst is not named",
+        "theater/bursts.py",
+        "                _blame_if_slow(cell, plan.name, before)\n",
+        "",
+        "test_bursts.py::test_one_in_a_row_that_blocks_the_loop_is_named",
+    ),
     # -- supervision
     Mutant(
         "one restart more than the limit",
