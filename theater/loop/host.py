@@ -17,8 +17,10 @@ from theater.loop import Loop, running_loop
 class Guest(Protocol):
     """What runs on a loop."""
 
-    loop: Loop
     host: Any  # its `_thread_id` is that of the thread which runs the loop, or None
+
+    @property
+    def loop(self) -> Loop: ...
 
 
 class _Asked:
