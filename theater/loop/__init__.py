@@ -51,7 +51,7 @@ _VIRTUAL = 1.0  # seconds that a loop's clock may be away from the real one befo
 
 
 running_loop: Callable[[], Loop | None] = asyncio._get_running_loop  # noqa: SLF001  # the public one raises where none runs
-"""The loop of this thread, or None where none runs (35 ns; one more Python call would double it)."""
+"""The loop of this thread, or None where none runs (68 ns on Python 3.11, 18 later; `host` asks less)."""
 
 
 def apart(current: Cell | None) -> Context:
